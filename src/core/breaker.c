@@ -1,0 +1,61 @@
+#include "core/breaker.h"
+
+/* Longer than any wait: a day, doubled by jitter. */
+#define WAIT_MAX_MS (INT64_C(2) * 86400000 + 1)
+
+/* The difference of a word's time and now, both modulo 2^34 ms, as a signed number. */
+static int64_t ms_ahead(uint64_t word, int64_t now_ms)
+{
+    const uint64_t ahead = ((word >> 30) - (uint64_t)now_ms) & SWG__MS_MASK;
+    const bool negative = ahead >> (SWG__MS_BITS - 1) != 0;
+    return negative ? (int64_t)ahead - (INT64_C(1) << SWG__MS_BITS) : (int64_t)ahead;
+}
+
+int64_t swg__word_wait_ns(uint64_t word, int64_t now_ns)
+{
+    const int64_t ahead = ms_ahead(word, now_ns / SWG__NS_PER_MS);
+    if (ahead > WAIT_MAX_MS) {
+        return 0;
+    }
+    return ahead * SWG__NS_PER_MS - now_ns % SWG__NS_PER_MS;
+}
+
+int64_t swg__word_age_ms(uint64_t word, int64_t now_ns)
+{
+    const int64_t age = -ms_ahead(word, now_ns / SWG__NS_PER_MS);
+    return age < 0 ? 0 : age;
+}
+
+swg__evidence swg__judge_rates(swg__limits limits, uint64_t calls, uint64_t failures, uint64_t slow)
+{
+    swg__evidence evidence = {.calls = calls, .failures = failures, .slow = slow};
+    if (limits.failure_pct != 0 && failures * 100 >= limits.failure_pct * calls) {
+        evidence.cause = SWG_CAUSE_FAILURE_RATE;
+        evidence.limit = limits.failure_pct;
+    } else if (limits.slow_pct != 0 && slow * 100 >= limits.slow_pct * calls) {
+        evidence.cause = SWG_CAUSE_SLOW_RATE;
+        evidence.limit = limits.slow_pct;
+    }
+    return evidence;
+}
+
+/* Admitted share in 1/1000. */
+static uint64_t ramp_permille(int64_t age_ms, uint32_t ramp_ms)
+{
+    if (ramp_ms == 0 || age_ms >= (int64_t)ramp_ms) {
+        return 1000;
+    }
+    return 100 + 900 * (uint64_t)age_ms / ramp_ms;
+}
+
+uint32_t swg__ramp_pct(int64_t age_ms, uint32_t ramp_ms)
+{
+    return (uint32_t)(ramp_permille(age_ms, ramp_ms) / 10);
+}
+
+bool swg__ramp_admits(uint64_t turn, int64_t age_ms, uint32_t ramp_ms)
+{
+    /* 2^32 / golden ratio: multiples of it modulo 2^32 fill the range evenly (Knuth, TAOCP 6.4). */
+    const uint32_t place = (uint32_t)turn * UINT32_C(2654435769);
+    return (uint64_t)place * 1000 >> 32 < ramp_permille(age_ms, ramp_ms);
+}

@@ -1,0 +1,34 @@
+/* Calls in flight, over all processes, exact whoever dies when.
+ *
+ * Keeps: count <= limit at every instant, and count == sum of what the process rows hold, counting
+ * the last operation as done. The word carries its last operation (count:20 owner:12 op:2 seq:30);
+ * each row holds (count:34 seq:30). An operation is one compare-and-swap of the word, which takes
+ * effect there, and one of the owner's row, which whoever comes next does if the owner no longer
+ * can: the sequence number tells whether it has been done. */
+#ifndef SWG_CORE_BULKHEAD_H
+#define SWG_CORE_BULKHEAD_H
+
+#include "core/layout.h"
+
+/* One circuit's column in the matrix of holdings: rows[owner * stride]. */
+typedef struct swg__holdings {
+    swg_au64 *rows;
+    size_t stride;
+    uint32_t processes;
+} swg__holdings;
+
+/* Calls in flight now. */
+uint32_t swg__bulkhead_count(const swg_au64 *word);
+
+/* Takes a slot for `owner` unless `limit` are in flight. `*count` is how many were before. */
+bool swg__bulkhead_take(swg_au64 *word, swg__holdings holdings, uint16_t owner, uint32_t limit,
+                        uint32_t *count);
+
+/* Gives one slot back; false if the owner's row holds none (it was reaped). */
+bool swg__bulkhead_give(swg_au64 *word, swg__holdings holdings, uint16_t owner);
+
+/* Gives back all that `owner` holds, as long as *id is dead_id. Returns how many. */
+uint32_t swg__bulkhead_reap(swg_au64 *word, swg__holdings holdings, uint16_t owner,
+                            const swg_au64 *id, uint64_t dead_id);
+
+#endif

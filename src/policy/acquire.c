@@ -1,0 +1,320 @@
+/* May this call go? Breaker, rate, bulkhead, in that order; a later no gives back what earlier ones
+ * gave. Branches here; the machines answer. */
+#include <sched.h>
+#include <switchgear/circuit.h>
+
+#include "core/bulkhead.h"
+#include "core/limiter.h"
+#include "core/probe.h"
+#include "core/window.h"
+#include "policy/transition.h"
+#include "store/settings.h"
+
+static swg_verdict reject(swg_permit *permit, swg_verdict verdict, int64_t retry_ns)
+{
+    permit->verdict = (uint8_t)verdict;
+    permit->retry_ns = retry_ns;
+    permit->held = 0;
+    return verdict;
+}
+
+static swg_verdict permit_call(swg_permit *permit, uint64_t word)
+{
+    permit->epoch = swg__word_epoch(word);
+    permit->held = SWG__HELD_CALL;
+    return SWG_PERMITTED;
+}
+
+static void hold_lease(swg_permit *permit, int lease, uint64_t epoch, int64_t now_ns)
+{
+    permit->acquired_ns = now_ns;
+    permit->epoch = epoch;
+    permit->held =
+        (uint8_t)(SWG__HELD_CALL | SWG__HELD_PROBE | (unsigned)lease << SWG__HELD_LEASE_SHIFT);
+}
+
+static void give_lease(swg_circuit *circuit, const swg_permit *permit)
+{
+    swg__probe_end(circuit->parts.window, permit->held >> SWG__HELD_LEASE_SHIFT, permit,
+                   SWG_CANCELLED, false);
+}
+
+/* Is the word, after a lease was taken, still of the epoch it was taken for? */
+static bool lease_holds(swg_circuit *circuit, uint64_t epoch)
+{
+    const uint64_t word = swg__load_seq_u64(&circuit->parts.cell->word);
+    return swg__word_epoch(word) == epoch && swg__word_state(word) == SWG_HALF_OPEN;
+}
+
+/* Takes a probe of `epoch`, which may be about to begin: whoever begins it holds a probe already,
+ * and one who dies in between holds a lease that ends. False: look at the word again. */
+static bool take_probe(swg_circuit *circuit, swg_permit *permit, uint64_t word, int64_t now_ns,
+                       bool *all_out)
+{
+    const bool begins = swg__word_state(word) == SWG_OPEN;
+    const uint64_t epoch =
+        begins ? swg__epoch_after(swg__word_epoch(word)) : swg__word_epoch(word);
+    permit->owner = swg__panel_owner(circuit->panel);
+    const int lease =
+        swg__probe_take(circuit->parts.window, epoch,
+                        swg__limits_read(circuit->parts.cell).probes, permit->owner, now_ns);
+    if (begins) {
+        swg__move_half_open(circuit, word, now_ns);
+    }
+    *all_out = lease < 0;
+    if (lease < 0) {
+        return false;
+    }
+    hold_lease(permit, lease, epoch, now_ns);
+    if (lease_holds(circuit, epoch)) {
+        return true;
+    }
+    give_lease(circuit, permit);
+    permit->held = 0;
+    return false;
+}
+
+static swg_verdict ask_half_open(swg_circuit *circuit, swg_permit *permit, uint64_t word,
+                                 int64_t now_ns, bool *again)
+{
+    const swg__parts *parts = &circuit->parts;
+    if (swg__probe_expire(parts->window, swg__word_epoch(word), swg__probe_ms(parts->cell),
+                          now_ns) > 0) {
+        swg__raise(&parts->cell->seen, now_ns);
+    }
+    *again = swg__settle_probes(circuit, word, now_ns);
+    if (*again) {
+        return SWG_PERMITTED;
+    }
+    bool all_out;
+    if (take_probe(circuit, permit, word, now_ns, &all_out)) {
+        return SWG_PERMITTED;
+    }
+    *again = !all_out;
+    return SWG_REJECTED_PROBING;
+}
+
+static bool ramp_over(swg_circuit *circuit, uint64_t word, int64_t now_ns)
+{
+    swg_cell *cell = circuit->parts.cell;
+    const uint32_t ramp_ms = swg__ramp_ms(cell);
+    if (ramp_ms != 0 && swg__word_age_ms(word, now_ns) < (int64_t)ramp_ms) {
+        return false;
+    }
+    swg__cas_seq_u64(&cell->word, &word, word & ~UINT64_C(3)); /* the same epoch, plainly closed */
+    return true;
+}
+
+static swg_verdict ask_ramp(swg_circuit *circuit, swg_permit *permit, uint64_t word,
+                            int64_t now_ns)
+{
+    swg_cell *cell = circuit->parts.cell;
+    const uint64_t turn = swg__add_relaxed_u64(&cell->ramp_turn, 1);
+    return swg__ramp_admits(turn, swg__word_age_ms(word, now_ns), swg__ramp_ms(cell))
+               ? permit_call(permit, word)
+               : SWG_REJECTED_RAMP;
+}
+
+/* Calls in flight, enough of them, and none ended for stall_ms? */
+static bool stalled(const swg_circuit *circuit, int64_t now_ns, swg__evidence *evidence)
+{
+    const swg_cell *cell = circuit->parts.cell;
+    const uint32_t stall_ms = swg__stall_ms(cell);
+    if (stall_ms == 0) {
+        return false;
+    }
+    const uint32_t count = swg__bulkhead_count(&cell->inflight);
+    const int64_t still = now_ns - swg__load_seq_i64(&cell->progress);
+    *evidence = (swg__evidence){.calls = count, .limit = stall_ms, .cause = SWG_CAUSE_STALL};
+    return count >= swg__limits_read(cell).calls_min && still >= stall_ms * SWG__NS_PER_MS;
+}
+
+static swg_verdict ask_closed(swg_circuit *circuit, swg_permit *permit, uint64_t word,
+                              int64_t now_ns, bool *again)
+{
+    swg__evidence evidence;
+    if (stalled(circuit, now_ns, &evidence)) {
+        swg__move_open(circuit, word, &evidence, now_ns);
+        *again = true;
+        return SWG_PERMITTED;
+    }
+    if (swg__word_state(word) == SWG_CLOSED) {
+        return permit_call(permit, word);
+    }
+    *again = ramp_over(circuit, word, now_ns);
+    return *again ? SWG_PERMITTED : ask_ramp(circuit, permit, word, now_ns);
+}
+
+static swg_verdict ask_open(swg_circuit *circuit, swg_permit *permit, uint64_t word,
+                            int64_t now_ns, bool *again)
+{
+    const int64_t wait_ns = swg__word_wait_ns(word, now_ns);
+    if (wait_ns > 0) {
+        permit->retry_ns = now_ns + wait_ns;
+        return SWG_REJECTED_OPEN;
+    }
+    bool all_out;
+    *again = !take_probe(circuit, permit, word, now_ns, &all_out);
+    return SWG_PERMITTED;
+}
+
+/* The breaker's answer. A permit it grants is filled; of a no, retry_ns. */
+static swg_verdict ask_breaker(swg_circuit *circuit, swg_permit *permit, int64_t now_ns)
+{
+    for (;;) {
+        const uint64_t word = swg__load_seq_u64(&circuit->parts.cell->word);
+        const int64_t now = swg__no_earlier(circuit, now_ns);
+        bool again = false;
+        swg_verdict verdict;
+        permit->retry_ns = now;
+        permit->epoch = swg__word_epoch(word);
+        switch (swg__word_state(word)) {
+        case SWG_OPEN:
+            verdict = ask_open(circuit, permit, word, now, &again);
+            break;
+        case SWG_HALF_OPEN:
+            verdict = ask_half_open(circuit, permit, word, now, &again);
+            break;
+        default:
+            verdict = ask_closed(circuit, permit, word, now, &again);
+            break;
+        }
+        if (!again) {
+            return verdict;
+        }
+    }
+}
+
+/* `bound`: may it say no? Under an override all go, but those in flight are still counted. */
+static swg_verdict ask_limits(swg_circuit *circuit, swg_permit *permit, int64_t now_ns, bool bound)
+{
+    swg_cell *cell = circuit->parts.cell;
+    swg_verdict verdict = SWG_PERMITTED;
+    uint32_t burst;
+    uint32_t count;
+    const uint32_t rate = swg__rate(cell, &burst);
+    if (rate != 0) {
+        const int64_t wait_ns = swg__limiter_take(&cell->rate_tat, rate, burst, now_ns);
+        if (wait_ns > 0) {
+            verdict = SWG_REJECTED_RATE;
+            permit->retry_ns = now_ns + wait_ns;
+        }
+    }
+    if ((swg__load_relaxed_u32(&cell->features) & SWG__FEATURE_INFLIGHT) == 0 ||
+        (bound && verdict != SWG_PERMITTED)) {
+        return verdict;
+    }
+    const swg__holdings holdings = swg__block_holdings(&circuit->panel->block, circuit->number);
+    const uint32_t max = swg__inflight_max(cell);
+    permit->owner = swg__panel_owner(circuit->panel);
+    if (swg__bulkhead_take(&cell->inflight, holdings, permit->owner,
+                           bound && max != 0 ? max : UINT32_MAX, &count)) {
+        permit->held |= SWG__HELD_SLOT;
+        if (count + 1 == swg__limits_read(cell).calls_min) {
+            swg__raise(&cell->progress, now_ns);
+        }
+    }
+    const bool full = max != 0 && count >= max;
+    if (full && verdict == SWG_PERMITTED) {
+        verdict = SWG_REJECTED_BULKHEAD;
+        permit->retry_ns = now_ns;
+        if (bound && rate != 0) {
+            swg__limiter_give(&cell->rate_tat, rate);
+        }
+    }
+    return verdict;
+}
+
+static void count_rejection(swg_circuit *circuit, swg_verdict verdict)
+{
+    if (verdict == SWG_REJECTED_OPEN) {
+        swg__add_relaxed_u64(&swg__stripe(&circuit->parts, (unsigned)sched_getcpu())->rejected, 1);
+    } else {
+        swg__add_relaxed_u64(&circuit->parts.cell->rejected[verdict], 1);
+    }
+}
+
+static swg_verdict acquire_bound(swg_circuit *circuit, swg_permit *permit, int64_t now_ns)
+{
+    swg_verdict verdict = ask_breaker(circuit, permit, now_ns);
+    if (verdict == SWG_PERMITTED && swg__load_relaxed_u32(&circuit->parts.cell->features) != 0) {
+        verdict = ask_limits(circuit, permit, now_ns, true);
+        if (verdict != SWG_PERMITTED && (permit->held & SWG__HELD_PROBE) != 0) {
+            give_lease(circuit, permit);
+        }
+    }
+    if (verdict == SWG_PERMITTED) {
+        permit->retry_ns = 0;
+        return verdict;
+    }
+    count_rejection(circuit, verdict);
+    if (verdict == SWG_REJECTED_PROBING || verdict == SWG_REJECTED_BULKHEAD) {
+        swg__panel_reap_lazily(circuit->panel, now_ns);
+    }
+    return reject(permit, verdict, permit->retry_ns);
+}
+
+/* Forced closed, or a dry run: all go, whatever the machine says. */
+static swg_verdict acquire_free(swg_circuit *circuit, swg_permit *permit, int64_t now_ns,
+                                bool dry_run)
+{
+    swg_verdict verdict = ask_breaker(circuit, permit, now_ns);
+    const bool breaker_says_yes = verdict == SWG_PERMITTED;
+    permit->held |= SWG__HELD_CALL;
+    if (swg__load_relaxed_u32(&circuit->parts.cell->features) != 0) {
+        const swg_verdict limits = ask_limits(circuit, permit, now_ns, false);
+        verdict = breaker_says_yes ? limits : verdict;
+    }
+    if (dry_run && verdict != SWG_PERMITTED) {
+        swg__add_relaxed_u64(&circuit->parts.cell->would_reject[verdict], 1);
+    }
+    permit->retry_ns = 0;
+    return SWG_PERMITTED;
+}
+
+/* Clears an override whose time is over, so that calls are quick again. */
+static void forget_expired(swg_cell *cell, int64_t now_ns)
+{
+    int64_t until_ns;
+    uint64_t word = swg__load_relaxed_u64(&cell->override);
+    if (word != 0 && swg__override_now(cell, now_ns, &until_ns) == SWG_OVERRIDE_NONE &&
+        now_ns >= (int64_t)(word & ((UINT64_C(1) << 62) - 1))) {
+        swg__cas_seq_u64(&cell->override, &word, 0);
+    }
+}
+
+/* Everything but a closed circuit with nothing else on. */
+__attribute__((noinline)) static swg_verdict acquire_checked(swg_circuit *circuit,
+                                                             swg_permit *permit, int64_t now_ns)
+{
+    int64_t until_ns;
+    switch (swg__override_now(circuit->parts.cell, now_ns, &until_ns)) {
+    case SWG_FORCED_OPEN:
+        count_rejection(circuit, SWG_REJECTED_FORCED);
+        return reject(permit, SWG_REJECTED_FORCED, until_ns);
+    case SWG_FORCED_CLOSED:
+        return acquire_free(circuit, permit, now_ns, false);
+    case SWG_DRY_RUN:
+        return acquire_free(circuit, permit, now_ns, true);
+    default:
+        forget_expired(circuit->parts.cell, now_ns);
+        return acquire_bound(circuit, permit, now_ns);
+    }
+}
+
+swg_verdict swg_acquire(swg_circuit *circuit, swg_permit *permit, int64_t now_ns)
+{
+    const swg_cell *cell = circuit->parts.cell;
+    /* acquire: pairs with the swap in transition.c */
+    const uint64_t word = swg__load_acquire_u64(&cell->word);
+    *permit = (swg_permit){.acquired_ns = now_ns,
+                           .epoch = swg__word_epoch(word),
+                           .circuit = circuit->number,
+                           .held = SWG__HELD_CALL};
+    if (swg__word_state(word) == SWG_CLOSED && swg__load_relaxed_u32(&cell->features) == 0 &&
+        swg__load_relaxed_u64(&cell->override) == 0) {
+        return SWG_PERMITTED;
+    }
+    permit->held = 0;
+    return acquire_checked(circuit, permit, now_ns < 0 ? 0 : now_ns);
+}
