@@ -40,7 +40,7 @@ typedef struct swg_cell {
     swg_au64 window;            /* generation:32 calls:10 ms:22; calls 0: time window */
     swg_au64 slow;              /* stall_ms:32 slow_ms:32; 0: off */
     swg_au32 features;
-    swg_au32 row;      /* tag:11 failures in a row:21 */
+    swg_au32 row;      /* epoch:11 failures in a row:21 */
     swg_ai64 boundary; /* end of the current slot of the time window */
     swg_au32 prepared; /* the serial the window counts for, see window.h */
     swg_au32 watch;    /* odd: successes must judge too. Any change bumps it */

@@ -14,8 +14,8 @@
  * nothing and is not written.
  *
  * A window is never wiped. Every word carries a tag of the serial it counts for: epoch + generation,
- * which both only grow, so a transition or a change of the window's kind empties it by making its
- * words old. Whoever counts first under a new serial prepares it; any step may be done twice, by
+ * which both only grow, so a transition, a change of the window's kind, or a pause as long as the
+ * window empties it by making its words old. Whoever counts first under a new serial prepares it; any step may be done twice, by
  * anyone, or be left off half-way by a process that died. */
 #ifndef SWG_CORE_WINDOW_H
 #define SWG_CORE_WINDOW_H

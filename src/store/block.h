@@ -32,10 +32,11 @@ typedef struct swg_header {
     uint64_t spare[6];
 } swg_header;
 
-/* id: start time:42 pid:22, so that a pid used again is another process; 0: free. */
+/* id: namespace:8 start time:34 pid:22, so that a pid used again is another process; 0: free. */
 typedef struct swg_process {
     _Alignas(64) swg_au64 id;
-    uint64_t spare[7];
+    swg_au64 space; /* inode of the pid namespace, stored right after the id */
+    uint64_t spare[6];
 } swg_process;
 
 /* One journal entry: see journal.h. */

@@ -6,66 +6,94 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/backoff.h"
 #include "core/probe.h"
 #include "store/directory.h"
 
 #define PID_BITS 22
+#define START_BITS 34
 #define PID_MASK ((UINT64_C(1) << PID_BITS) - 1)
+#define START_MASK ((UINT64_C(1) << START_BITS) - 1)
 
-/* Field 22 of /proc/PID/stat, the start time in clock ticks since boot; 0 if it cannot be read.
- * The command name, field 2, may hold anything; the last ')' ends it. Zombies count as gone. */
-static uint64_t start_time(pid_t pid)
+typedef enum life { GONE, THERE, UNKNOWN } life;
+
+/* Field 22 of /proc/PID/stat, the start time in clock ticks since boot. The command name, field 2,
+ * may hold anything; the last ')' ends it. A zombie is gone. UNKNOWN: /proc does not tell. */
+static life look_up(pid_t pid, uint64_t *start)
 {
     char path[32];
     char text[1024];
+    *start = 0;
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
-        return 0;
+        return UNKNOWN;
     }
     const ssize_t length = read(file, text, sizeof(text) - 1);
     close(file);
     if (length <= 0) {
-        return 0;
+        return UNKNOWN;
     }
     text[length] = '\0';
     char *field = strrchr(text, ')');
-    if (field == NULL || field[1] != ' ' || field[2] == 'Z' || field[2] == 'X') {
-        return 0;
+    if (field == NULL || field[1] != ' ') {
+        return UNKNOWN;
+    }
+    if (field[2] == 'Z' || field[2] == 'X') {
+        return GONE;
     }
     for (int i = 2; i < 22 && field != NULL; i++) {
         field = strchr(field + 1, ' ');
     }
-    return field == NULL ? 0 : strtoull(field, NULL, 10);
+    *start = field == NULL ? 0 : strtoull(field, NULL, 10) & START_MASK;
+    return THERE;
 }
 
-static uint64_t identity(pid_t pid)
+/* The pid namespace: a pid means nothing outside it. 0: not known. */
+static uint64_t pid_namespace(void)
 {
-    return start_time(pid) << PID_BITS | ((uint64_t)pid & PID_MASK);
+    struct stat status;
+    return stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
 }
 
-/* Without /proc a process counts as alive while its pid does. */
-static bool alive(uint64_t id)
+static uint64_t identity(pid_t pid, uint64_t start, uint64_t space)
 {
+    return swg__mix(space, 0) >> 56 << (PID_BITS + START_BITS) | start << PID_BITS |
+           ((uint64_t)pid & PID_MASK);
+}
+
+/* In doubt a process lives: giving back what the living hold would break a limit. */
+static bool alive(const swg_process *row, uint64_t id)
+{
+    const uint64_t space = pid_namespace();
+    const uint64_t theirs = swg__load_seq_u64(&row->space);
     const pid_t pid = (pid_t)(id & PID_MASK);
+    uint64_t start;
+    if ((theirs != 0 && theirs != space) ||
+        (identity(0, 0, space) ^ id) >> (PID_BITS + START_BITS) != 0) {
+        return true;
+    }
     if (kill(pid, 0) != 0 && errno == ESRCH) {
         return false;
     }
-    if (start_time(getpid()) == 0) {
-        return true;
-    }
-    const uint64_t start = start_time(pid);
-    return start != 0 && (id >> PID_BITS == 0 || identity(pid) == id);
+    const life found = look_up(pid, &start);
+    const uint64_t started = id >> PID_BITS & START_MASK;
+    return found == UNKNOWN || (found == THERE && (started == 0 || started == start));
 }
 
 uint16_t swg__process_enter(const swg__block *block)
 {
-    const uint64_t id = identity(getpid());
+    const uint64_t space = pid_namespace();
+    uint64_t start;
+    look_up(getpid(), &start);
+    const uint64_t id = identity(getpid(), start, space);
     for (uint32_t row = 1; row < block->process_count; row++) {
         uint64_t none = 0;
         if (swg__cas_seq_u64(&block->processes[row].id, &none, id)) {
+            swg__store_release_u64(&block->processes[row].space, space);
             return (uint16_t)row;
         }
     }
@@ -78,7 +106,7 @@ bool swg__process_alive(const swg__block *block, uint16_t owner)
         return false;
     }
     const uint64_t id = swg__load_seq_u64(&block->processes[owner].id);
-    return id != 0 && alive(id);
+    return id != 0 && alive(&block->processes[owner], id);
 }
 
 int32_t swg__process_pid(const swg__block *block, uint16_t owner)
@@ -118,7 +146,7 @@ int swg__process_reap(const swg__block *block, uint16_t others)
     int reaped = 0;
     for (uint32_t row = 1; row < block->process_count; row++) {
         const uint64_t id = swg__load_seq_u64(&block->processes[row].id);
-        if (id == 0 || row == others || (others == 0 && alive(id))) {
+        if (id == 0 || row == others || (others == 0 && alive(&block->processes[row], id))) {
             continue;
         }
         if (give_back(block, (uint16_t)row, id)) {
