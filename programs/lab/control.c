@@ -1,0 +1,60 @@
+/* The control path of the lab's service, and the two commands that use it. */
+#include "lab.h"
+
+#include "../common/http_client.h"
+#include "parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CONTROL_MS = 1000, RATE_PCT = 80, SERVICE_PORT = 9000 };
+
+bool control_post(uint16_t port, fault_kind fault, int rate_pct, json_t **answer)
+{
+    char url[128];
+    long status;
+    http_body body;
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/control?fault=%s&rate=%d", port,
+             fault_name(fault), rate_pct);
+    CURLcode result = http_call("POST", url, CONTROL_MS, &status, &body);
+    *answer = result == CURLE_OK && status == 200 ? json_loads(body.data ? body.data : "", 0, NULL)
+                                                  : NULL;
+    http_body_free(&body);
+    return *answer != NULL;
+}
+
+static uint16_t service_port(const cli_args *args)
+{
+    return (uint16_t)cli_number(args, "ports", SERVICE_PORT);
+}
+
+static int switch_fault(const cli_args *args, fault_kind fault, int rate_pct)
+{
+    json_t *answer;
+    out o;
+    uint16_t port = service_port(args);
+    out_open(&o, stdout, cli_text(args, "color", NULL));
+    if (!control_post(port, fault, rate_pct, &answer)) {
+        fprintf(stderr,
+                "no lab service answers on port %u\nStart one: switchgear lab independent, or "
+                "switchgear lab service; or name its port with --ports\n",
+                port);
+        return CLI_NOBODY;
+    }
+    const char *text = json_string_value(json_object_get(answer, "text"));
+    out_line(&o, "service on port %u: %s", port, text ? text : fault_name(fault));
+    json_decref(answer);
+    return CLI_FINE;
+}
+
+int lab_break_run(const cli_args *args)
+{
+    fault_kind fault = FAULT_NONE;
+    fault_parse(&fault, args->words[0]);
+    return switch_fault(args, fault, (int)cli_number(args, "rate", RATE_PCT));
+}
+
+int lab_heal_run(const cli_args *args)
+{
+    return switch_fault(args, FAULT_NONE, 100);
+}

@@ -1,0 +1,262 @@
+/* One instance of an application: answers GET / by calling the service through a circuit, or says 503
+ * at once when the circuit does not let it. GET /state shows the circuit, GET /events its journal. */
+#include "parts.h"
+
+#include "../common/evidence.h"
+#include "../common/http_server.h"
+#include "histogram.h"
+#include "part.h"
+#include "profile.h"
+#include "upstream.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <switchgear/switchgear.h>
+
+enum { JOURNAL_MS = 20, STATE_MS = 200, EVENTS_MAX = 64, NS_PER_MS = 1000000 };
+
+typedef struct instance {
+    part part;
+    const char *name;
+    uint16_t port;
+    upstream *upstream;
+    swg_panel *panel;
+    swg_circuit *circuit; /* NULL: without a breaker */
+    atomic_ullong answered, failed, rejected;
+    atomic_int waiting; /* callers waiting for the service now */
+    pthread_mutex_t lock; /* guards `fast_fail` */
+    histogram fast_fail;  /* from the request's arrival to its 503 */
+} instance;
+
+/* ---- answering ----------------------------------------------------------------------------- */
+
+static unsigned retry_after_s(const swg_permit *permit, int64_t now_ns)
+{
+    int64_t wait_ns = permit->retry_ns - now_ns;
+    return wait_ns > 0 ? (unsigned)((wait_ns + 999999999) / 1000000000) : 1;
+}
+
+static enum MHD_Result reject(instance *in, http_exchange *exchange, const swg_permit *permit,
+                              int64_t now_ns)
+{
+    char seconds[16], body[160];
+    const char *verdict = swg_verdict_name((swg_verdict)permit->verdict);
+    unsigned after = retry_after_s(permit, now_ns);
+    snprintf(seconds, sizeof seconds, "%u", after);
+    snprintf(body, sizeof body, "rejected: the circuit to the service is %s, try again in %u s\n",
+             verdict, after);
+    const http_header headers[] = {
+        {"Retry-After", seconds}, {"X-Switchgear", verdict}, {NULL, NULL}};
+    enum MHD_Result result =
+        http_reply(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", body, headers);
+    in->rejected++;
+    pthread_mutex_lock(&in->lock);
+    histogram_add(&in->fast_fail, swg_clock_ns() - now_ns);
+    pthread_mutex_unlock(&in->lock);
+    return result;
+}
+
+static enum MHD_Result pass_on(instance *in, http_exchange *exchange, const upstream_answer *answer)
+{
+    if (answer->outcome == SWG_SUCCESS || answer->outcome == SWG_IGNORED) {
+        in->answered++;
+        return http_reply(exchange, (unsigned)answer->status, "text/plain",
+                          answer->body.data ? answer->body.data : "", NULL);
+    }
+    char text[CURL_ERROR_SIZE + 64];
+    in->failed++;
+    if (answer->status)
+        snprintf(text, sizeof text, "the service answered %ld\n", answer->status);
+    else
+        snprintf(text, sizeof text, "the service did not answer: %s\n", answer->problem);
+    unsigned status = answer->outcome == SWG_TIMEOUT ? MHD_HTTP_GATEWAY_TIMEOUT
+                                                     : MHD_HTTP_BAD_GATEWAY;
+    return http_reply(exchange, status, "text/plain", text, NULL);
+}
+
+static enum MHD_Result guarded_call(instance *in, http_exchange *exchange)
+{
+    upstream_answer answer;
+    swg_permit permit;
+    int64_t now_ns = swg_clock_ns();
+    if (in->circuit && swg_acquire(in->circuit, &permit, now_ns) != SWG_PERMITTED)
+        return reject(in, exchange, &permit, now_ns);
+    in->waiting++;
+    upstream_call(in->upstream, &answer);
+    in->waiting--;
+    if (in->circuit)
+        swg_release(in->circuit, &permit, answer.outcome, swg_clock_ns());
+    enum MHD_Result result = pass_on(in, exchange, &answer);
+    http_body_free(&answer.body);
+    return result;
+}
+
+/* ---- showing ------------------------------------------------------------------------------- */
+
+static json_t *circuit_json(const instance *in)
+{
+    swg_snapshot s;
+    int64_t now_ns = swg_clock_ns();
+    if (!in->circuit || swg_circuit_read(in->circuit, now_ns, &s) != SWG_OK)
+        return json_null();
+    int64_t retry_ms = s.retry_ns > now_ns ? (s.retry_ns - now_ns) / NS_PER_MS : 0;
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}", "name", s.name,
+                     "state", swg_state_name((swg_state)s.state), "override",
+                     swg_override_name((swg_override)s.override), "epoch", (json_int_t)s.epoch,
+                     "retry_in_ms", (json_int_t)retry_ms, "window_calls",
+                     (json_int_t)s.window_calls, "window_failures", (json_int_t)s.window_failures,
+                     "window_slow", (json_int_t)s.window_slow, "consecutive_failures",
+                     s.consecutive_failures, "rejected_open",
+                     (json_int_t)s.rejected[SWG_REJECTED_OPEN], "rejected_probing",
+                     (json_int_t)s.rejected[SWG_REJECTED_PROBING]);
+}
+
+static json_t *fast_fail_json(instance *in)
+{
+    pthread_mutex_lock(&in->lock);
+    json_t *object = json_pack("{s:I, s:I, s:I, s:I}", "count", (json_int_t)in->fast_fail.count,
+                               "p50", (json_int_t)histogram_at(&in->fast_fail, 50) / 1000, "p99",
+                               (json_int_t)histogram_at(&in->fast_fail, 99) / 1000, "max",
+                               (json_int_t)histogram_at(&in->fast_fail, 100) / 1000);
+    pthread_mutex_unlock(&in->lock);
+    return object;
+}
+
+static json_t *state_json(instance *in)
+{
+    return json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:i, s:o}", "schema",
+                     "switchgear.lab.instance/1", "type", "instance", "instance", in->name, "port",
+                     in->port, "circuit", circuit_json(in), "answered", (json_int_t)in->answered,
+                     "failed", (json_int_t)in->failed, "rejected", (json_int_t)in->rejected,
+                     "waiting", (int)in->waiting, "fast_fail_us", fast_fail_json(in));
+}
+
+static json_t *events_json(const instance *in)
+{
+    swg_event events[EVENTS_MAX];
+    uint64_t cursor = 0;
+    size_t count;
+    json_t *list = json_array();
+    while (in->panel && (count = swg_journal_read(in->panel, &cursor, events, EVENTS_MAX)) > 0)
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(list, evidence_json(&events[i]));
+    return json_pack("{s:s, s:s, s:o}", "schema", "switchgear.events/1", "instance", in->name,
+                     "events", list);
+}
+
+static enum MHD_Result handle(void *context, http_exchange *exchange)
+{
+    instance *in = context;
+    if (strcmp(exchange->method, "GET") != 0)
+        return http_reply_error(exchange, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET");
+    if (strcmp(exchange->path, "/") == 0)
+        return guarded_call(in, exchange);
+    if (strcmp(exchange->path, "/state") == 0)
+        return http_reply_json(exchange, MHD_HTTP_OK, state_json(in), NULL);
+    if (strcmp(exchange->path, "/events") == 0)
+        return http_reply_json(exchange, MHD_HTTP_OK, events_json(in), NULL);
+    return http_reply_error(exchange, MHD_HTTP_NOT_FOUND, "there are /, /state and /events");
+}
+
+/* ---- reporting ----------------------------------------------------------------------------- */
+
+static void report_event(instance *in, const swg_event *event)
+{
+    char why[EVIDENCE_MAX], clock[16];
+    if (in->part.json) {
+        json_t *object = evidence_json(event);
+        json_object_set_new(object, "type", json_string("transition"));
+        part_json(&in->part, object);
+        return;
+    }
+    out *o = &in->part.out;
+    swg_state to = (swg_state)event->to;
+    out_line(o, "%s  %s%s Instance-%s → %s%s  %s", part_clock(clock),
+             out_paint(o, out_state_style(to, SWG_OVERRIDE_NONE)),
+             out_state_sign(to, SWG_OVERRIDE_NONE), in->name,
+             out_state_word(to, SWG_OVERRIDE_NONE), out_paint(o, OUT_PLAIN),
+             evidence_text(why, event));
+}
+
+static void report_events(instance *in, uint64_t *cursor)
+{
+    swg_event events[EVENTS_MAX];
+    size_t count;
+    while (in->panel && (count = swg_journal_read(in->panel, cursor, events, EVENTS_MAX)) > 0)
+        for (size_t i = 0; i < count; i++)
+            report_event(in, &events[i]);
+}
+
+static void report_until_signal(instance *in)
+{
+    uint64_t cursor = 0;
+    int64_t state_due_ns = 0;
+    while (part_wait(JOURNAL_MS)) {
+        report_events(in, &cursor);
+        if (in->part.json && swg_clock_ns() >= state_due_ns) {
+            part_json(&in->part, state_json(in));
+            state_due_ns = swg_clock_ns() + STATE_MS * (int64_t)NS_PER_MS;
+        }
+    }
+    report_events(in, &cursor);
+}
+
+/* ---- the program --------------------------------------------------------------------------- */
+
+static int open_circuit(instance *in, const cli_args *args)
+{
+    swg_circuit_config config;
+    if (cli_flag(args, "no-breaker"))
+        return CLI_FINE;
+    int usage = profile_from_args(&config, args);
+    if (usage != CLI_FINE)
+        return usage;
+    int result = swg_panel_open(&in->panel, cli_text(args, "panel", NULL), NULL);
+    if (result >= SWG_OK)
+        result = swg_circuit_open(&in->circuit, in->panel, "service", &config);
+    if (result >= SWG_OK)
+        return CLI_FINE;
+    fprintf(stderr, "instance: cannot open the circuit: %s\n", swg_error_text(result));
+    return CLI_FAILED;
+}
+
+static int serve(instance *in)
+{
+    http_server *server = http_server_open(&(http_server_config){
+        .port = in->port, .threads = true, .handler = handle, .context = in});
+    if (!server)
+        return part_port_busy(&in->part, in->port);
+    in->port = http_server_port(server);
+    if (in->part.json)
+        part_json(&in->part, state_json(in));
+    else
+        out_line(&in->part.out, "Instance-%s on http://127.0.0.1:%u/ (its circuit: /state, %s)",
+                 in->name, in->port, in->circuit ? "/events" : "none");
+    report_until_signal(in);
+    http_server_close(server);
+    return CLI_FINE;
+}
+
+int lab_instance_run(const cli_args *args)
+{
+    char url[64];
+    instance in = {.name = cli_text(args, "name", "A"),
+                   .port = (uint16_t)cli_number(args, "port", 8001)};
+    part_begin(&in.part, "instance", args);
+    int result = open_circuit(&in, args);
+    if (result != CLI_FINE)
+        return result;
+    if (in.part.supervised)
+        part_end_with_stdin();
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", (int)cli_number(args, "service", 9000));
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    pthread_mutex_init(&in.lock, NULL);
+    in.upstream = upstream_open(url, (long)cli_number(args, "timeout", 1000));
+    result = in.upstream ? serve(&in) : CLI_FAILED;
+    upstream_close(in.upstream);
+    swg_panel_close(&in.panel);
+    curl_global_cleanup();
+    return result;
+}

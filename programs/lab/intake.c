@@ -1,0 +1,165 @@
+/* What the lab's children report, a JSON object a line, sorted into the numbers of their world. */
+#include "lab.h"
+
+#include "../common/evidence.h"
+#include "story.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t number(const json_t *object, const char *key)
+{
+    return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+/* ---- the service --------------------------------------------------------------------------- */
+
+static void take_service(member *m, const json_t *line)
+{
+    world *w = m->world;
+    uint64_t changes = number(line, "changes");
+    const char *fault = json_string_value(json_object_get(line, "fault"));
+    m->ready = true;
+    w->arrivals_at = (w->arrivals_at + 1) % LIVE_SLOTS;
+    w->arrivals[w->arrivals_at] =
+        (live_arrivals){.at_ns = (int64_t)number(line, "at_ns"), .calls = number(line, "calls")};
+    w->outage_calls = number(json_object_get(line, "outage"), "calls");
+    if (changes <= w->service_changes || !fault || !fault_parse(&w->fault, fault))
+        return;
+    w->service_changes = changes;
+    w->rate_pct = (int)number(line, "rate_pct");
+    lab_follow(w->lab, w);
+}
+
+/* ---- instances ----------------------------------------------------------------------------- */
+
+static void take_transition(member *m, const json_t *line)
+{
+    swg_event event;
+    if (!evidence_from_json(&event, line))
+        return;
+    /* on a shared panel every instance reads every event; the one that caused it tells it */
+    bool shared = m->world->plan->panel != NULL;
+    if (shared && event.pid != m->child.pid)
+        return;
+    for (int i = 0; i < STAGE_INSTANCES; i++) {
+        if (shared || i == m->index) {
+            m->world->instances[i].state = (swg_state)event.to;
+            m->world->instances[i].until_ns = event.until_ns;
+        }
+    }
+    tally_add(&m->world->tally, shared ? TALLY_ALL : m->index, &event);
+    story_transition(m, &event);
+}
+
+/* ---- the load generator -------------------------------------------------------------------- */
+
+static void take_phase(world *w, live_slot *slot, const json_t *phase)
+{
+    bool outage = (int)number(phase, "phase") == w->tally.phase && w->tally.began_ns;
+    if (outage)
+        w->tally.sent += number(phase, "sent");
+    for (int i = 0; i < LOAD_CLASSES; i++) {
+        const json_t *class = json_object_get(phase, load_class_names[i]);
+        histogram one = {0};
+        if (!class || !histogram_merge_json(&one, class))
+            continue;
+        slot->counts[i] += one.count;
+        histogram_merge(&slot->latency, &one);
+        if (outage)
+            histogram_merge(&w->tally.classes[i], &one);
+    }
+}
+
+static void take_load(member *m, const json_t *line)
+{
+    size_t at;
+    const json_t *phase;
+    world *w = m->world;
+    live_slot *slot = &w->live[w->live_at = (w->live_at + 1) % LIVE_SLOTS];
+    *slot = (live_slot){.at_ns = (int64_t)number(line, "at_ns"),
+                        .waiting_max = number(line, "waiting_max")};
+    m->ready = true;
+    json_array_foreach(json_object_get(line, "phases"), at, phase)
+        take_phase(w, slot, phase);
+    if (w->lab->phase == LAB_OUTAGE && slot->waiting_max > w->tally.waiting_max)
+        w->tally.waiting_max = slot->waiting_max;
+}
+
+static double arrivals_per_s(const world *w, int64_t since_ns)
+{
+    const live_arrivals *newest = &w->arrivals[w->arrivals_at], *oldest = newest;
+    for (int i = 0; i < LIVE_SLOTS; i++)
+        if (w->arrivals[i].at_ns >= since_ns && w->arrivals[i].at_ns < oldest->at_ns)
+            oldest = &w->arrivals[i];
+    if (oldest == newest)
+        return 0;
+    return (double)(newest->calls - oldest->calls) * 1e9 / (double)(newest->at_ns - oldest->at_ns);
+}
+
+void lab_live_view(const world *w, int64_t now_ns, live_view *view)
+{
+    enum { SECOND_NS = 1100000000 };
+    histogram latency = {0};
+    *view = (live_view){.service_per_s = arrivals_per_s(w, now_ns - SECOND_NS)};
+    for (int i = 0; i < LIVE_SLOTS; i++) {
+        const live_slot *slot = &w->live[i];
+        if (slot->at_ns == 0 || now_ns - slot->at_ns > SECOND_NS)
+            continue;
+        if (slot->waiting_max > view->waiting_max)
+            view->waiting_max = slot->waiting_max;
+        histogram_merge(&latency, &slot->latency);
+        for (int c = 0; c < LOAD_CLASSES; c++)
+            view->counts[c] += slot->counts[c];
+    }
+    view->p50_ns = histogram_at(&latency, 50);
+    view->p99_ns = histogram_at(&latency, 99);
+}
+
+/* ---- lines --------------------------------------------------------------------------------- */
+
+static void take_line(void *context, char *line)
+{
+    member *m = context;
+    json_t *object = json_loads(line, 0, NULL);
+    const char *type = json_string_value(json_object_get(object, "type"));
+    if (!type)
+        story_talk(m, line);
+    else if (strcmp(type, "service") == 0)
+        take_service(m, object);
+    else if (strcmp(type, "transition") == 0)
+        take_transition(m, object);
+    else if (strcmp(type, "instance") == 0)
+        m->ready = true;
+    else if (strcmp(type, "load") == 0)
+        take_load(m, object);
+    json_decref(object);
+}
+
+static void take_talk(void *context, char *line)
+{
+    story_talk(context, line);
+}
+
+void lab_take_output(member *m)
+{
+    line_reader_drain(&m->child.output, take_line, m);
+    line_reader_drain(&m->child.errors, take_talk, m);
+}
+
+void lab_notice_deaths(lab *l)
+{
+    member *members[STAGE_WORLDS_MAX * MEMBERS_MAX];
+    size_t count = lab_members(l, members);
+    for (size_t i = 0; i < count; i++) {
+        member *m = members[i];
+        if (m->dead || !child_reap(&m->child))
+            continue;
+        lab_take_output(m);
+        m->dead = true;
+        if (m->role == ROLE_INSTANCE)
+            m->world->tally.gone[m->index] = true;
+        l->trouble = true;
+        story_death(m);
+    }
+}

@@ -1,0 +1,135 @@
+/* A stage at work: its child processes, what they reported, and where its story stands. */
+#ifndef SWG_LAB_LAB_H
+#define SWG_LAB_LAB_H
+
+#include "../common/child.h"
+#include "../common/cli.h"
+#include "../common/output.h"
+#include "stage.h"
+#include "tally.h"
+
+#include <switchgear/circuit.h>
+#include <sys/types.h>
+
+enum { LIVE_SLOTS = 6, MEMBERS_MAX = STAGE_INSTANCES + 2 };
+
+typedef struct lab lab;
+typedef struct world world;
+
+typedef enum role { ROLE_SERVICE, ROLE_INSTANCE, ROLE_LOAD } role;
+
+/* One child process. */
+typedef struct member {
+    child child;
+    world *world;
+    role role;
+    int index; /* of an instance */
+    uint16_t port;
+    bool started, ready, dead;
+    char label[32];
+    swg_state state;  /* of an instance's circuit, by the last event */
+    int64_t until_ns; /* open: when it will be tried */
+} member;
+
+/* What the load generator said in one of its last few reports, and how many calls the service had
+ * counted in one of its own. */
+typedef struct live_slot {
+    int64_t at_ns;
+    uint64_t counts[LOAD_CLASSES];
+    uint64_t waiting_max;
+    histogram latency;
+} live_slot;
+
+typedef struct live_arrivals {
+    int64_t at_ns;
+    uint64_t calls;
+} live_arrivals;
+
+struct world {
+    lab *lab;
+    const stage_world *plan;
+    member service, load;
+    member instances[STAGE_INSTANCES];
+    live_slot live[LIVE_SLOTS];
+    live_arrivals arrivals[LIVE_SLOTS];
+    int live_at, arrivals_at;
+    uint64_t service_changes, outage_calls;
+    fault_kind fault;
+    int rate_pct;
+    tally tally;
+};
+
+typedef enum lab_phase {
+    LAB_STARTING,
+    LAB_HEALTHY,
+    LAB_OUTAGE,
+    LAB_RECOVERING,
+    LAB_SETTLING, /* all closed; a moment for the last numbers */
+    LAB_FREE,     /* after the script: whatever the keys say */
+    LAB_OVER
+} lab_phase;
+
+struct lab {
+    const cli_args *args;
+    const stage *stage;
+    stage_script script;
+    fault_times times;
+    swg_circuit_config config; /* of every circuit, defaults resolved */
+    out out;
+    bool json, once, keys;
+    uint64_t seed;
+    int ports; /* base; 0: the usual ones */
+    char program[512];
+    world worlds[STAGE_WORLDS_MAX];
+    int world_count;
+
+    int64_t start_ns;  /* of the story */
+    lab_phase phase;
+    int64_t next_ns;   /* when the script goes on */
+    int64_t compare_ns; /* when the worlds are compared next; INT64_MAX: not */
+    int64_t states_ns; /* when the states are shown, if they differ; INT64_MAX: not */
+    int load_phase;    /* what the load generators mark their calls with */
+    bool by_hand;      /* somebody took the controls: the script is off */
+    fault_kind chosen; /* the kind of fault the next break is */
+    int fault_now, rate_now; /* what the service was last told, or told by somebody else */
+    bool trouble;      /* something died or did not recover: exit 1 */
+    int ended_by;      /* signal, or 0 */
+};
+
+/* members.c: the processes */
+uint16_t lab_service_port(const lab *l, const stage_world *plan);
+uint16_t lab_instance_port(const lab *l, const stage_world *plan, int index);
+bool lab_ports_free(lab *l);
+bool lab_start_members(lab *l);
+bool lab_start_loads(lab *l);
+size_t lab_members(lab *l, member **members); /* all that were started; room for every one */
+void lab_stop_members(lab *l);
+void lab_mark_phase(lab *l);
+bool lab_all_ready(lab *l);
+
+/* intake.c: what they report */
+void lab_take_output(member *m);
+void lab_notice_deaths(lab *l);
+
+/* control.c: switching the service's fault over its control path. False if it did not answer. */
+bool control_post(uint16_t port, fault_kind fault, int rate_pct, json_t **answer);
+
+/* script.c: the story's progress */
+void lab_script_begin(lab *l, int64_t now_ns);
+void lab_script_step(lab *l, int64_t now_ns);
+void lab_break(lab *l, int64_t now_ns, fault_kind fault, int rate_pct);
+void lab_heal(lab *l, int64_t now_ns);
+/* Somebody else switched the service of one world: the others follow. */
+void lab_follow(lab *l, world *from);
+void lab_key(lab *l, int key, int64_t now_ns);
+
+/* numbers of the last second */
+typedef struct live_view {
+    uint64_t counts[LOAD_CLASSES];
+    uint64_t waiting_max;
+    double service_per_s;
+    int64_t p50_ns, p99_ns;
+} live_view;
+void lab_live_view(const world *w, int64_t now_ns, live_view *view);
+
+#endif

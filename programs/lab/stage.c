@@ -1,0 +1,31 @@
+#include "stage.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const stage stages[] = {
+    {
+        .name = "independent",
+        .title = "every instance has a breaker of its own",
+        .story = {"Two worlds live through the same outage at the same time. In each a load",
+                  "generator calls instances A, B and C, and they call one service: in one",
+                  "world through a circuit breaker each, in the other without.", NULL},
+        .world_count = 2,
+        .worlds = {{.name = "without breakers", .port_row = 1},
+                   {.name = "with breakers", .breakers = true, .port_row = 0}},
+        .script = {.fault = FAULT_HANG,
+                   .rate_pct = 80,
+                   .calls_per_s = 200,
+                   .timeout_ms = 300,
+                   .healthy_ms = 4000,
+                   .outage_ms = 17000},
+    },
+};
+
+const stage *stage_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        if (strcmp(stages[i].name, name) == 0)
+            return &stages[i];
+    return NULL;
+}

@@ -1,0 +1,306 @@
+#include "story.h"
+
+#include "../common/evidence.h"
+#include "part.h"
+#include "profile.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SECOND = 1000000000 };
+
+static double story_seconds(const lab *l)
+{
+    return l->start_ns ? (double)(swg_clock_ns() - l->start_ns) / 1e9 : 0;
+}
+
+static void emit(lab *l, const char *type, json_t *object)
+{
+    part p = {.out = l->out, .json = true};
+    json_object_set_new(object, "schema", json_string("switchgear.lab/1"));
+    json_object_set_new(object, "type", json_string(type));
+    json_object_set_new(object, "at_ms", json_integer((json_int_t)(story_seconds(l) * 1000)));
+    part_json(&p, object);
+}
+
+static void tell(lab *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A line of the story behind its time. */
+static void tell(lab *l, const char *format, ...)
+{
+    char text[OUT_LINE_MAX];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    out_line(&l->out, "%6.1f s  %s", story_seconds(l), text);
+}
+
+/* ---- beginning ----------------------------------------------------------------------------- */
+
+static void print_cast(lab *l)
+{
+    for (int i = 0; i < l->world_count; i++) {
+        const stage_world *plan = l->worlds[i].plan;
+        out_line(&l->out, "  %-17s service %u, instances %u to %u", plan->name,
+                 lab_service_port(l, plan), lab_instance_port(l, plan, 0),
+                 lab_instance_port(l, plan, STAGE_INSTANCES - 1));
+    }
+}
+
+void story_begin(lab *l)
+{
+    char circuit[PROFILE_TEXT_MAX];
+    out *o = &l->out;
+    if (l->json) {
+        emit(l, "begin",
+             json_pack("{s:s, s:I, s:I, s:I, s:i}", "stage", l->stage->name, "seed",
+                       (json_int_t)l->seed, "calls_per_s", (json_int_t)l->script.calls_per_s,
+                       "timeout_ms", (json_int_t)l->script.timeout_ms, "worlds", l->world_count));
+        return;
+    }
+    out_line(o, "%sswitchgear lab %s: %s%s", out_paint(o, OUT_BOLD), l->stage->name,
+             l->stage->title, out_paint(o, OUT_PLAIN));
+    for (const char *const *line = l->stage->story; *line; line++)
+        out_line(o, "  %s", *line);
+    out_line(o, "  Each circuit: %s.", profile_text(circuit, &l->config));
+    out_line(o, "  %lld calls/s in each world; instances give the service %lld ms. Seed %llu.",
+             (long long)l->script.calls_per_s, (long long)l->script.timeout_ms,
+             (unsigned long long)l->seed);
+    print_cast(l);
+    out_line(o, "%s", "");
+}
+
+void story_healthy(lab *l)
+{
+    if (l->json)
+        emit(l, "healthy", json_object());
+    else
+        tell(l, "● all is well: three instances, one service, load is on");
+}
+
+/* ---- the outage ---------------------------------------------------------------------------- */
+
+static json_t *fault_json(const lab *l, bool by_somebody)
+{
+    return json_pack("{s:s, s:i, s:b}", "fault", fault_name((fault_kind)l->fault_now), "rate_pct",
+                     l->rate_now, "by_control_path", by_somebody);
+}
+
+void story_broken(lab *l, bool by_somebody)
+{
+    char text[FAULT_TEXT_MAX];
+    if (l->json) {
+        emit(l, "broken", fault_json(l, by_somebody));
+        return;
+    }
+    out *o = &l->out;
+    tell(l, "%s✱ %s: %s%s", out_paint(o, OUT_BOLD),
+         by_somebody ? "somebody broke it" : "broke it",
+         fault_text(text, (fault_kind)l->fault_now, l->rate_now, &l->times),
+         out_paint(o, OUT_PLAIN));
+}
+
+void story_healed(lab *l, bool by_somebody)
+{
+    out *o = &l->out;
+    if (l->json)
+        emit(l, "healed", fault_json(l, by_somebody));
+    else
+        tell(l, "%s✱ %s: the service answers again%s", out_paint(o, OUT_BOLD),
+             by_somebody ? "somebody healed it" : "healed it", out_paint(o, OUT_PLAIN));
+}
+
+static int breaker_worlds(const lab *l)
+{
+    int count = 0;
+    for (int i = 0; i < l->world_count; i++)
+        count += l->worlds[i].plan->breakers;
+    return count;
+}
+
+/* "  · next try in 5.2 s", and a word for the pattern everybody should have seen once. */
+static void what_next(char *text, size_t size, const swg_event *event)
+{
+    char wait[OUT_NUMBER_MAX];
+    const char *flap = event->from == SWG_HALF_OPEN ? " (flapping)" : "";
+    *text = '\0';
+    if (event->to == SWG_OPEN)
+        snprintf(text, size, ", next try in %s%s",
+                 out_seconds(wait, event->until_ns - event->at_ns), flap);
+}
+
+void story_transition(member *m, const swg_event *event)
+{
+    char why[EVIDENCE_MAX], next[64];
+    lab *l = m->world->lab;
+    out *o = &l->out;
+    swg_state to = (swg_state)event->to;
+    l->states_ns = swg_clock_ns() + SECOND / 20;
+    if (l->json) {
+        json_t *object = evidence_json(event);
+        json_object_set_new(object, "world", json_string(m->world->plan->name));
+        json_object_set_new(object, "instance", json_string(m->label));
+        emit(l, "transition", object);
+        return;
+    }
+    what_next(next, sizeof next, event);
+    const char *shared = m->world->plan->panel ? "all (by " : "";
+    const char *world_name = breaker_worlds(l) > 1 ? m->world->plan->name : "";
+    out_line(o, "%6.1f s  %s%s %s%s%s%s%s → %s%s: %s%s",
+             (double)(event->at_ns - l->start_ns) / 1e9, out_paint(o, out_state_style(to, 0)),
+             out_state_sign(to, 0), world_name, *world_name ? " " : "", shared, m->label,
+             *shared ? ")" : "", out_state_word(to, 0), out_paint(o, OUT_PLAIN),
+             evidence_text(why, event), next);
+}
+
+static size_t state_words(const world *w, const out *o, char *text, size_t size)
+{
+    size_t used = 0;
+    *text = '\0';
+    for (int i = 0; i < STAGE_INSTANCES && used < size; i++) {
+        const member *m = &w->instances[i];
+        const char *sign = m->dead ? "✗" : out_state_sign(m->state, 0);
+        const char *word = m->dead ? "GONE" : out_state_word(m->state, 0);
+        out_style style = m->dead ? OUT_BAD : out_state_style(m->state, 0);
+        used += (size_t)snprintf(text + used, size - used, "%s%c %s%s %s%s", i ? "   " : "",
+                                 'A' + i, out_paint(o, style), sign, word, out_paint(o, OUT_PLAIN));
+    }
+    return used;
+}
+
+static bool disagree(const world *w)
+{
+    for (int i = 1; i < STAGE_INSTANCES; i++)
+        if (w->instances[i].state != w->instances[0].state)
+            return true;
+    return false;
+}
+
+void story_states(lab *l)
+{
+    char text[256];
+    for (int i = 0; i < l->world_count && !l->json; i++) {
+        const world *w = &l->worlds[i];
+        if (!w->plan->breakers || !disagree(w))
+            continue;
+        state_words(w, &l->out, text, sizeof text);
+        out_line(&l->out, "            %s   (they disagree)", text);
+    }
+}
+
+/* ---- comparing ----------------------------------------------------------------------------- */
+
+static json_t *view_json(const world *w, const live_view *v)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "world", w->plan->name,
+                     "answered", (json_int_t)v->counts[LOAD_ANSWERED], "rejected",
+                     (json_int_t)v->counts[LOAD_REJECTED], "failed",
+                     (json_int_t)v->counts[LOAD_FAILED], "waiting_max", (json_int_t)v->waiting_max,
+                     "p50_us", (json_int_t)v->p50_ns / 1000, "p99_us", (json_int_t)v->p99_ns / 1000,
+                     "service_calls_per_s", v->service_per_s);
+}
+
+static void print_view(lab *l, const world *w, const live_view *v)
+{
+    char p50[OUT_NUMBER_MAX], p99[OUT_NUMBER_MAX], rate[OUT_NUMBER_MAX];
+    out_line(&l->out, "            %-16s %13llu %10s %10s %19s", w->plan->name,
+             (unsigned long long)v->waiting_max, out_latency(p50, v->p50_ns),
+             out_latency(p99, v->p99_ns), out_rate(rate, v->service_per_s));
+}
+
+void story_compare(lab *l)
+{
+    live_view view;
+    json_t *list = json_array();
+    out *o = &l->out;
+    if (!l->json)
+        out_line(o, "%s            %-16s %13s %10s %10s %19s%s", out_paint(o, OUT_DIM),
+                 "the last second", "callers wait", "p50", "p99", "service is called",
+                 out_paint(o, OUT_PLAIN));
+    for (int i = 0; i < l->world_count; i++) {
+        lab_live_view(&l->worlds[i], swg_clock_ns(), &view);
+        if (l->json)
+            json_array_append_new(list, view_json(&l->worlds[i], &view));
+        else
+            print_view(l, &l->worlds[i], &view);
+    }
+    if (l->json)
+        emit(l, "compare", json_pack("{s:O}", "worlds", list));
+    json_decref(list);
+}
+
+/* ---- endings ------------------------------------------------------------------------------- */
+
+void story_all_closed(lab *l)
+{
+    if (l->json)
+        emit(l, "all_closed", json_object());
+    else
+        tell(l, "● every circuit is closed again");
+}
+
+void story_not_closed(lab *l)
+{
+    if (l->json)
+        emit(l, "not_closed", json_object());
+    else
+        tell(l, "✗ not every circuit closed again");
+}
+
+void story_death(member *m)
+{
+    char fate[96];
+    lab *l = m->world->lab;
+    child_fate(fate, sizeof fate, m->child.status);
+    if (l->json)
+        emit(l, "died",
+             json_pack("{s:s, s:s, s:i, s:s}", "world", m->world->plan->name, "part", m->label,
+                       "port", m->port, "fate", fate));
+    else
+        tell(l, "%s✗ the %s of the world %s%s is gone: %s. The rest goes on.",
+             out_paint(&l->out, OUT_BAD), m->label, m->world->plan->name,
+             out_paint(&l->out, OUT_PLAIN), fate);
+}
+
+void story_talk(member *m, const char *text)
+{
+    out_status(&m->world->lab->out, NULL);
+    fprintf(stderr, "%s (%s): %s\n", m->label, m->world->plan->name, text);
+}
+
+void story_note(lab *l, const char *text)
+{
+    if (l->json)
+        emit(l, "note", json_pack("{s:s}", "text", text));
+    else
+        tell(l, "%s", text);
+}
+
+/* ---- a terminal ---------------------------------------------------------------------------- */
+
+void story_keys(lab *l)
+{
+    static const char *const lines[] = {
+        "  b  break the service     1  errors     4  reset connections",
+        "  h  heal it               2  slow       5  flap",
+        "  q  end the lab           3  hang       ?  this",
+        "  From another terminal: switchgear lab break hang --rate 80% · switchgear lab heal",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        out_line(&l->out, "%s", lines[i]);
+}
+
+void story_status(lab *l)
+{
+    char states[256] = "", line[512];
+    if (!l->keys || l->start_ns == 0)
+        return;
+    for (int i = 0; i < l->world_count; i++)
+        if (l->worlds[i].plan->breakers)
+            state_words(&l->worlds[i], &l->out, states, sizeof states);
+    snprintf(line, sizeof line, "%6.1f s  %s   %sb break  h heal  ? keys  q quit%s",
+             story_seconds(l), states, out_paint(&l->out, OUT_DIM), out_paint(&l->out, OUT_PLAIN));
+    out_status(&l->out, line);
+}

@@ -1,0 +1,25 @@
+/* The storyboard: what the lab prints, as text or, with --json, as one object a line. */
+#ifndef SWG_LAB_STORY_H
+#define SWG_LAB_STORY_H
+
+#include "lab.h"
+
+void story_begin(lab *l);
+void story_healthy(lab *l);
+void story_broken(lab *l, bool by_somebody);
+void story_healed(lab *l, bool by_somebody);
+void story_transition(member *m, const swg_event *event);
+void story_states(lab *l); /* who is in which state, if they do not agree */
+void story_compare(lab *l);
+void story_all_closed(lab *l);
+void story_not_closed(lab *l);
+void story_death(member *m);
+void story_talk(member *m, const char *text); /* what a child said on stderr */
+void story_note(lab *l, const char *text);
+void story_keys(lab *l);
+void story_status(lab *l); /* the bottom line of a terminal */
+
+/* table.c: the outage in numbers. */
+void story_table(lab *l);
+
+#endif

@@ -1,0 +1,210 @@
+/* The table at the end: one outage in measured numbers, a column for each world. */
+#include "story.h"
+
+#include "part.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LABEL_COLUMNS = 43, CELL = 40 };
+
+/* A cell of the table; "-" where a world has no such thing. */
+typedef void (*cell_writer)(char *text, const world *w, const tally_summary *s);
+
+static void share(char *text, uint64_t some, const tally_summary *s)
+{
+    char count[OUT_NUMBER_MAX];
+    double percent = s->sent ? (double)some * 100 / (double)s->sent : 0;
+    snprintf(text, CELL, "%s (%.1f %%)", out_count(count, some), percent);
+}
+
+static void cell_sent(char *text, const world *w, const tally_summary *s)
+{
+    (void)w;
+    out_count(text, s->sent);
+}
+
+static void cell_answered(char *text, const world *w, const tally_summary *s)
+{
+    (void)w;
+    share(text, s->counts[LOAD_ANSWERED], s);
+}
+
+static void cell_failed(char *text, const world *w, const tally_summary *s)
+{
+    (void)w;
+    share(text, s->counts[LOAD_FAILED] + s->counts[LOAD_LOST], s);
+}
+
+static void cell_rejected(char *text, const world *w, const tally_summary *s)
+{
+    if (w->plan->breakers)
+        share(text, s->counts[LOAD_REJECTED], s);
+}
+
+static void cell_fast_fail(char *text, const world *w, const tally_summary *s)
+{
+    char p50[OUT_NUMBER_MAX], p99[OUT_NUMBER_MAX];
+    if (w->plan->breakers && s->counts[LOAD_REJECTED])
+        snprintf(text, CELL, "%s, %s", out_latency(p50, s->rejected_p50_ns),
+                 out_latency(p99, s->rejected_p99_ns));
+}
+
+static void cell_all(char *text, const world *w, const tally_summary *s)
+{
+    char p50[OUT_NUMBER_MAX], p99[OUT_NUMBER_MAX];
+    (void)w;
+    snprintf(text, CELL, "%s, %s", out_latency(p50, s->p50_ns), out_latency(p99, s->p99_ns));
+}
+
+static void cell_waiting(char *text, const world *w, const tally_summary *s)
+{
+    (void)w;
+    out_count(text, s->waiting_max);
+}
+
+static void cell_waited(char *text, const world *w, const tally_summary *s)
+{
+    char count[OUT_NUMBER_MAX];
+    (void)w;
+    snprintf(text, CELL, "%s s", out_count(count, (uint64_t)(s->waited_s + 0.5)));
+}
+
+static void cell_reached(char *text, const world *w, const tally_summary *s)
+{
+    (void)w;
+    share(text, s->reached, s);
+}
+
+static void cell_probes(char *text, const world *w, const tally_summary *s)
+{
+    if (w->plan->breakers)
+        out_count(text, s->probes);
+}
+
+static void cell_flaps(char *text, const world *w, const tally_summary *s)
+{
+    if (w->plan->breakers)
+        out_count(text, s->flaps);
+}
+
+static void cell_disagreed(char *text, const world *w, const tally_summary *s)
+{
+    if (w->plan->breakers)
+        out_seconds(text, s->disagreed_ns);
+}
+
+static void cell_closed(char *text, const world *w, const tally_summary *s)
+{
+    if (w->plan->breakers && s->closed_after_ns >= 0)
+        out_seconds(text, s->closed_after_ns);
+    else if (w->plan->breakers)
+        snprintf(text, CELL, "never");
+}
+
+static const struct {
+    const char *label;
+    cell_writer write;
+} rows[] = {
+    {"calls sent", cell_sent},
+    {"answered by the service", cell_answered},
+    {"failed after waiting for it", cell_failed},
+    {"rejected at once", cell_rejected},
+    {"a rejection took (p50, p99)", cell_fast_fail},
+    {"any call took (p50, p99)", cell_all},
+    {"callers waiting at the same time, at most", cell_waiting},
+    {"time callers spent waiting, all together", cell_waited},
+    {"calls that reached the sick service", cell_reached},
+    {"probes", cell_probes},
+    {"flapping (OPEN → HALF-OPEN → OPEN)", cell_flaps},
+    {"time in which instances disagreed", cell_disagreed},
+    {"from healing until all were closed", cell_closed},
+};
+
+/* Pads by signs, not bytes. */
+static void put_label(char *line, size_t size, const out *o, const char *label)
+{
+    char ascii[256];
+    int columns = 0;
+    out_to_ascii(ascii, sizeof ascii, label);
+    const char *shown = o->utf8 ? label : ascii;
+    for (const char *at = shown; *at; at++)
+        columns += (*at & 0xc0) != 0x80;
+    snprintf(line, size, "  %s%*s", shown, columns < LABEL_COLUMNS ? LABEL_COLUMNS - columns : 0,
+             "");
+}
+
+static void print_row(lab *l, size_t row, const tally_summary *summaries)
+{
+    char line[512];
+    put_label(line, sizeof line, &l->out, rows[row].label);
+    for (int w = 0; w < l->world_count; w++) {
+        char cell[CELL] = "-";
+        rows[row].write(cell, &l->worlds[w], &summaries[w]);
+        size_t used = strlen(line);
+        snprintf(line + used, sizeof line - used, "%17s", cell);
+    }
+    out_line(&l->out, "%s", line);
+}
+
+static void print_head(lab *l)
+{
+    char line[512], title[96], took[OUT_NUMBER_MAX];
+    const tally *t = &l->worlds[0].tally;
+    snprintf(title, sizeof title, "An outage of %s in numbers",
+             out_seconds(took, t->healed_ns - t->began_ns));
+    put_label(line, sizeof line, &l->out, title);
+    for (int w = 0; w < l->world_count; w++) {
+        size_t used = strlen(line);
+        snprintf(line + used, sizeof line - used, "%17s", l->worlds[w].plan->name);
+    }
+    out_line(&l->out, "%s", "");
+    out_line(&l->out, "%s%s%s", out_paint(&l->out, OUT_BOLD), line, out_paint(&l->out, OUT_PLAIN));
+}
+
+static json_t *summary_json(const world *w, const tally_summary *s)
+{
+    json_t *object = json_pack(
+        "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f}", "world", w->plan->name,
+        "breakers", w->plan->breakers, "sent", (json_int_t)s->sent, "answered",
+        (json_int_t)s->counts[LOAD_ANSWERED], "rejected", (json_int_t)s->counts[LOAD_REJECTED],
+        "failed", (json_int_t)s->counts[LOAD_FAILED], "lost", (json_int_t)s->counts[LOAD_LOST],
+        "reached", (json_int_t)s->reached, "reached_pct", s->reached_pct, "waiting_max",
+        (json_int_t)s->waiting_max, "waited_s", s->waited_s);
+    json_t *more = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "p50_us", (json_int_t)s->p50_ns / 1000,
+        "p99_us", (json_int_t)s->p99_ns / 1000, "rejected_p50_us",
+        (json_int_t)s->rejected_p50_ns / 1000, "rejected_p99_us",
+        (json_int_t)s->rejected_p99_ns / 1000, "probes", (json_int_t)s->probes, "flaps",
+        (json_int_t)s->flaps, "disagreed_ms", (json_int_t)s->disagreed_ns / 1000000,
+        "closed_after_ms",
+        (json_int_t)(s->closed_after_ns < 0 ? -1 : s->closed_after_ns / 1000000));
+    json_object_update(object, more);
+    json_decref(more);
+    return object;
+}
+
+static void print_json(lab *l, const tally_summary *summaries)
+{
+    part p = {.out = l->out, .json = true};
+    json_t *list = json_array();
+    for (int w = 0; w < l->world_count; w++)
+        json_array_append_new(list, summary_json(&l->worlds[w], &summaries[w]));
+    part_json(&p, json_pack("{s:s, s:s, s:s, s:I, s:o}", "schema", "switchgear.lab/1", "type",
+                            "summary", "stage", l->stage->name, "seed", (json_int_t)l->seed,
+                            "worlds", list));
+}
+
+void story_table(lab *l)
+{
+    tally_summary summaries[STAGE_WORLDS_MAX];
+    for (int w = 0; w < l->world_count; w++)
+        tally_summarize(&l->worlds[w].tally, swg_clock_ns(), &summaries[w]);
+    if (l->json) {
+        print_json(l, summaries);
+        return;
+    }
+    print_head(l);
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++)
+        print_row(l, row, summaries);
+}

@@ -1,0 +1,27 @@
+#include "terminal.h"
+
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+static struct termios before;
+static bool changed;
+
+void terminal_restore(void)
+{
+    if (changed)
+        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    changed = false;
+}
+
+void terminal_raw(bool wanted)
+{
+    if (!wanted || tcgetattr(STDIN_FILENO, &before) != 0)
+        return;
+    struct termios keys = before;
+    keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    keys.c_cc[VMIN] = 1;
+    keys.c_cc[VTIME] = 0;
+    changed = tcsetattr(STDIN_FILENO, TCSANOW, &keys) == 0;
+    atexit(terminal_restore);
+}

@@ -1,0 +1,11 @@
+/* Single keys from the terminal, without echo. Ctrl-C and Ctrl-Z keep their meaning. */
+#ifndef SWG_LAB_TERMINAL_H
+#define SWG_LAB_TERMINAL_H
+
+#include <stdbool.h>
+
+/* Does nothing if not wanted. The terminal is restored at exit in any case but SIGKILL. */
+void terminal_raw(bool wanted);
+void terminal_restore(void);
+
+#endif
