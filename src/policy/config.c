@@ -5,26 +5,26 @@
 #define DAY_MS 86400000u
 #define HOUR_MS 3600000u
 
-typedef enum unit { COUNT, PERCENT, TIME } unit;
+typedef enum value_kind { COUNT, PERCENT, TIME } value_kind;
 
 /* One row a field: default, range, may it be off. One table serves check, text and tests. */
-typedef struct field {
+typedef struct row {
     const char *name;
     size_t offset;
     uint32_t fallback;
     uint32_t low;
     uint32_t high;
     bool optional; /* SWG_NONE is allowed */
-    unit unit;
+    value_kind kind;
     const char *reason;
-} field;
+} row;
 
 #define FIELD(name, fallback, low, high, optional, unit, range)                                    \
     {                                                                                              \
         #name, offsetof(swg_circuit_config, name), fallback, low, high, optional, unit, range      \
     }
 
-static const field fields[] = {
+static const row fields[] = {
     FIELD(window_ms, 10000, 10, HOUR_MS, true, TIME, "must be 10 ms to 1 h (3600000 ms)"),
     FIELD(window_calls, SWG_NONE, 1, 1000, true, COUNT, "must be 1 to 1000 calls, or none"),
     FIELD(calls_min, 20, 1, 1000000, false, COUNT, "must be 1 to 1000000 calls"),
@@ -48,14 +48,14 @@ static const field fields[] = {
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
-static uint32_t get(const swg_circuit_config *config, const field *f)
+static uint32_t get(const swg_circuit_config *config, const row *f)
 {
     uint32_t value;
     memcpy(&value, (const char *)config + f->offset, sizeof(value));
     return value;
 }
 
-static void set(swg_circuit_config *config, const field *f, uint32_t value)
+static void set(swg_circuit_config *config, const row *f, uint32_t value)
 {
     memcpy((char *)config + f->offset, &value, sizeof(value));
 }
@@ -139,7 +139,7 @@ int swg__config_settle(swg_circuit_config *settled, const swg_circuit_config *co
     }
     swg_circuit_config full = {.size = sizeof(full)};
     for (size_t i = 0; i < FIELDS; i++) {
-        const field *f = &fields[i];
+        const row *f = &fields[i];
         const uint32_t value = get(&asked, f) != 0 ? get(&asked, f) : f->fallback;
         const bool off = value == SWG_NONE && f->optional;
         if (!off && (value < f->low || value > f->high)) {
@@ -179,7 +179,7 @@ int swg_config_check(const swg_circuit_config *config, const char **field, const
 }
 
 /* "window_ms", and "window" for it, where the value brings its unit. */
-static const field *find(const char *key)
+static const row *find(const char *key)
 {
     const size_t length = strlen(key);
     for (size_t i = 0; i < FIELDS; i++) {
@@ -198,9 +198,9 @@ static const field *find(const char *key)
 }
 
 /* 0: the unit is unknown for such a field. */
-static uint64_t scale(const char *text, unit unit, bool bare_key)
+static uint64_t scale(const char *text, value_kind kind, bool bare_key)
 {
-    if (unit == TIME) {
+    if (kind == TIME) {
         const struct {
             const char *name;
             uint64_t ms;
@@ -212,10 +212,10 @@ static uint64_t scale(const char *text, unit unit, bool bare_key)
         }
         return *text == '\0' && !bare_key ? 1 : 0;
     }
-    return *text == '\0' || (unit == PERCENT && strcmp(text, "%") == 0) ? 1 : 0;
+    return *text == '\0' || (kind == PERCENT && strcmp(text, "%") == 0) ? 1 : 0;
 }
 
-static bool parse(const field *f, const char *key, const char *text, uint32_t *value)
+static bool parse(const row *f, const char *key, const char *text, uint32_t *value)
 {
     if (strcmp(text, "none") == 0) {
         *value = SWG_NONE;
@@ -236,7 +236,7 @@ static bool parse(const field *f, const char *key, const char *text, uint32_t *v
     while (*c == ' ') {
         c++;
     }
-    number *= scale(c, f->unit, strcmp(key, f->name) != 0);
+    number *= scale(c, f->kind, strcmp(key, f->name) != 0);
     *value = (uint32_t)number;
     return number >= f->low && number <= f->high;
 }
@@ -246,7 +246,7 @@ int swg_config_set(swg_circuit_config *config, const char *key, const char *valu
     if (config == NULL || key == NULL || value == NULL) {
         return SWG_EINVAL;
     }
-    const field *f = find(key);
+    const row *f = find(key);
     if (f == NULL) {
         return SWG_ENOENT;
     }
