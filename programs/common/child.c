@@ -216,7 +216,8 @@ static void *watch_stdin(void *unused)
     char ignored[256];
     ssize_t bytes;
     (void)unused;
-    while ((bytes = read(STDIN_FILENO, ignored, sizeof ignored)) > 0 || (bytes < 0 && errno == EINTR))
+    while ((bytes = read(STDIN_FILENO, ignored, sizeof ignored)) > 0 ||
+           (bytes < 0 && errno == EINTR))
         ;
     _exit(0);
 }

@@ -20,7 +20,8 @@ typedef struct line_reader {
 /* Called for each whole line, without its end. */
 typedef void (*line_taker)(void *context, char *line);
 
-/* Reads what is there without blocking. False at the end of the stream (the descriptor is closed). */
+/* Reads what is there without blocking. False at the end of the stream (the descriptor is closed).
+ */
 bool line_reader_drain(line_reader *reader, line_taker take, void *context);
 
 typedef struct child {

@@ -44,23 +44,23 @@ static int usage_unknown(const cli_args *args, const char *what, const char *wor
 {
     const char *near = cli_nearest(word, candidates);
     if (near)
-        return cli_usage(args, "unknown %s '%s%s'. Did you mean '%s%s'?", what, prefix, word, prefix,
-                         near);
+        return cli_usage(args, "unknown %s '%s%s'. Did you mean '%s%s'?", what, prefix, word,
+                         prefix, near);
     return cli_usage(args, "unknown %s '%s%s'", what, prefix, word);
 }
 
-/* `what` is an option with its dashes, or "" for a word. */
+/* `what` is an option with its dashes, or "argument". */
 static int usage_choice(const cli_args *args, const char *what, const char *word,
                         const char *const *choices)
 {
-    const char *near = cli_nearest(word, choices), *space = *what ? " " : "";
+    const char *near = cli_nearest(word, choices);
     if (near)
-        return cli_usage(args, "unknown %s%s'%s'. Did you mean '%s'?", what, space, word, near);
+        return cli_usage(args, "%s '%s' is unknown. Did you mean '%s'?", what, word, near);
     char list[256] = "";
     for (size_t used = 0; *choices && used < sizeof list; choices++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
-                                 *choices);
-    return cli_usage(args, "unknown %s%s'%s'; it is one of: %s", what, space, word, list);
+        used +=
+            (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", *choices);
+    return cli_usage(args, "%s '%s' is unknown; it is one of: %s", what, word, list);
 }
 
 /* ---- values ------------------------------------------------------------------------------- */
@@ -244,7 +244,7 @@ static int take_word(cli_args *args, const char *word)
     if (args->word_count >= command->arguments_max)
         return cli_usage(args, "does not know what to do with '%s'", word);
     if (command->choices && args->word_count == 0 && !is_choice(word, command->choices))
-        return usage_choice(args, "", word, command->choices);
+        return usage_choice(args, "argument", word, command->choices);
     args->words[args->word_count++] = word;
     return CLI_FINE;
 }

@@ -12,8 +12,8 @@ typedef enum cli_exit {
     CLI_FINE = 0,
     CLI_FAILED = 1,
     CLI_USAGE = 2,
-    CLI_FALSE = 3,       /* a condition that was asked for does not hold */
-    CLI_NOBODY = 4,      /* nothing to talk to */
+    CLI_FALSE = 3,  /* a condition that was asked for does not hold */
+    CLI_NOBODY = 4, /* nothing to talk to */
     CLI_NO_CIRCUIT = 5,
     CLI_FORBIDDEN = 6
 } cli_exit;
@@ -41,9 +41,9 @@ typedef struct cli_args cli_args;
 typedef struct cli_command {
     const char *name; /* a table ends with a NULL name */
     const char *summary;
-    const char *details;   /* a paragraph for --help; may be NULL */
-    const char *example;   /* one line for --help */
-    const char *arguments; /* how help shows the words it takes; NULL: takes none */
+    const char *details;        /* a paragraph for --help; may be NULL */
+    const char *example;        /* one line for --help */
+    const char *arguments;      /* how help shows the words it takes; NULL: takes none */
     const char *const *choices; /* what the first word must be; NULL: anything */
     int arguments_min, arguments_max;
     const cli_option *options;

@@ -73,12 +73,13 @@ static void print_bash(FILE *file, const cli_command *program, const char *paths
             "    case \"$path\" in\n",
             name, name, name, paths);
     walk(file, program, "", emit_sh);
-    fprintf(file,
-            "    esac\n"
-            "    mapfile -t COMPREPLY < <(compgen -W \"$follows\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
-            "}\n"
-            "complete -o default -F _%s %s\n",
-            name, name);
+    fprintf(
+        file,
+        "    esac\n"
+        "    mapfile -t COMPREPLY < <(compgen -W \"$follows\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
+        "}\n"
+        "complete -o default -F _%s %s\n",
+        name, name);
 }
 
 static void print_zsh(FILE *file, const cli_command *program, const char *paths)

@@ -48,7 +48,8 @@ static void on_ended(void *closure, struct MHD_Connection *connection, void **sl
     *slot = NULL;
 }
 
-/* libmicrohttpd speaks on stderr about every caller that goes away early, which here is the point. */
+/* libmicrohttpd speaks on stderr about every caller that goes away early, which here is the point.
+ */
 static void on_log(void *closure, const char *format, va_list list)
 {
     (void)closure;
@@ -73,13 +74,12 @@ static struct MHD_Daemon *start(http_server *server)
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG;
     flags |= server->config.threads ? MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL
                                     : MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
-    return MHD_start_daemon(flags, server->config.port, NULL, NULL, on_request, server,
-                            MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_SOCK_ADDR,
-                            &address, MHD_OPTION_NOTIFY_COMPLETED, on_ended, server,
-                            MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-                            MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_LISTEN_BACKLOG_SIZE,
-                            1024u, MHD_OPTION_THREAD_STACK_SIZE, (size_t)256 * 1024,
-                            MHD_OPTION_END);
+    return MHD_start_daemon(
+        flags, server->config.port, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER,
+        on_log, NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, on_ended, server,
+        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+        MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_THREAD_STACK_SIZE, (size_t)256 * 1024,
+        MHD_OPTION_END);
 }
 
 http_server *http_server_open(const http_server_config *config)
@@ -130,8 +130,8 @@ static enum MHD_Result send_response(http_exchange *exchange, unsigned status, c
 enum MHD_Result http_reply(http_exchange *exchange, unsigned status, const char *type,
                            const char *body, const http_header *headers)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(body), (void *)body,
-                                                                    MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(body), (void *)body, MHD_RESPMEM_MUST_COPY);
     return send_response(exchange, status, type, response, headers);
 }
 

@@ -15,13 +15,13 @@ typedef struct http_exchange {
     struct MHD_Connection *connection;
     const char *method;
     const char *path;
-    void *user;  /* the handler's own, kept between two calls for the same request */
+    void *user; /* the handler's own, kept between two calls for the same request */
     bool begun;
 } http_exchange;
 
-/* Answers the request with http_reply_...(), or leaves it unanswered after http_server_suspend(): then
- * it is called again when the request is resumed. MHD_NO closes the connection without an answer.
- * Threads: as the server was opened. */
+/* Answers the request with http_reply_...(), or leaves it unanswered after http_server_suspend():
+ * then it is called again when the request is resumed. MHD_NO closes the connection without an
+ * answer. Threads: as the server was opened. */
 typedef enum MHD_Result (*http_handler)(void *context, http_exchange *exchange);
 
 /* Called once for every exchange that ends, however it ends. May be NULL. */
@@ -35,7 +35,8 @@ typedef struct http_server_config {
     void *context;
 } http_server_config;
 
-/* NULL with errno if the port cannot be had. Lifts the process's limit on open files as far as it may. */
+/* NULL with errno if the port cannot be had. Lifts the process's limit on open files as far as it
+ * may. */
 http_server *http_server_open(const http_server_config *config);
 void http_server_close(http_server *server);
 uint16_t http_server_port(const http_server *server);

@@ -12,8 +12,8 @@ const char *const out_color_choices[] = {"auto", "always", "never", NULL};
 static const struct {
     const char *utf8, *ascii;
 } signs[] = {
-    {"●", "o"},  {"■", "X"},  {"▲", "~"}, {"◆", "!"}, {"✱", "*"}, {"✗", "x"},
-    {"→", "->"}, {"·", "-"},  {"≥", ">="}, {"…", "..."}, {"—", "-"}, {"─", "-"},
+    {"●", "o"},  {"■", "X"}, {"▲", "~"},  {"◆", "!"},   {"✱", "*"}, {"✗", "x"},
+    {"→", "->"}, {"·", "-"}, {"≥", ">="}, {"…", "..."}, {"—", "-"}, {"─", "-"},
 };
 
 static bool wants_color(const out *o, const char *color)

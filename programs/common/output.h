@@ -1,7 +1,7 @@
 /* Lines for people: colour only on a terminal that wants it, signs only where the locale has them.
  *
- * Text is written in UTF-8 throughout the programs; where the locale is not UTF-8 the few signs they
- * use are replaced by ASCII as a line is printed. */
+ * Text is written in UTF-8 throughout the programs; where the locale is not UTF-8 the few signs
+ * they use are replaced by ASCII as a line is printed. */
 #ifndef SWG_PROGRAMS_OUTPUT_H
 #define SWG_PROGRAMS_OUTPUT_H
 
@@ -40,8 +40,8 @@ void out_open(out *o, FILE *file, const char *color);
 /* Prints one line and flushes it. */
 void out_line(out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* On a terminal, shows a line at the bottom that the next line or status replaces. Elsewhere nothing.
- * NULL takes it away. */
+/* On a terminal, shows a line at the bottom that the next line or status replaces. Elsewhere
+ * nothing. NULL takes it away. */
 void out_status(out *o, const char *text);
 
 /* The escape that begins a style, or ends all (OUT_PLAIN); "" without colour. */

@@ -11,9 +11,8 @@
 
 bool port_is_free(uint16_t port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return true;
@@ -23,7 +22,8 @@ bool port_is_free(uint16_t port)
     return is_free;
 }
 
-/* The inode of the socket that listens on the port, from a table such as /proc/net/tcp; 0 if none. */
+/* The inode of the socket that listens on the port, from a table such as /proc/net/tcp; 0 if none.
+ */
 static unsigned long listening_inode(const char *table, uint16_t port)
 {
     enum { LISTEN = 0x0A };

@@ -8,10 +8,22 @@
 
 enum { HOUR_MS = 3600 * 1000 };
 
-#define SEED {"seed", CLI_COUNT, "N", "what chance begins with (1)", 0, INT64_MAX, NULL}
-#define PORT {"port", CLI_COUNT, "N", "the port it listens on", 1, 65535, NULL}
-#define TIMEOUT(text) {"timeout", CLI_DURATION, "TIME", text, 1, HOUR_MS, NULL}
-#define END {NULL, CLI_FLAG, NULL, NULL, 0, 0, NULL}
+#define SEED                                                                                       \
+    {                                                                                              \
+        "seed", CLI_COUNT, "N", "what chance begins with (1)", 0, INT64_MAX, NULL                  \
+    }
+#define PORT(usual)                                                                                \
+    {                                                                                              \
+        "port", CLI_COUNT, "N", "the port it listens on (" usual ")", 0, 65535, NULL               \
+    }
+#define TIMEOUT(text)                                                                              \
+    {                                                                                              \
+        "timeout", CLI_DURATION, "TIME", text, 1, HOUR_MS, NULL                                    \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, CLI_FLAG, NULL, NULL, 0, 0, NULL                                                     \
+    }
 
 static const cli_option simple_options[] = {
     {"once", CLI_FLAG, NULL, "as fast as it goes, for pipes", 0, 0, NULL},
@@ -39,7 +51,7 @@ static const cli_option stage_options[] = {
 };
 
 static const cli_option service_options[] = {
-    PORT,
+    PORT("9000; 0: any"),
     SEED,
     {"slow", CLI_DURATION, "TIME", "what a slow answer takes (500ms)", 1, HOUR_MS, NULL},
     {"hang", CLI_DURATION, "TIME", "what a hanging answer takes (2s)", 1, HOUR_MS, NULL},
@@ -50,7 +62,7 @@ static const cli_option service_options[] = {
 
 static const cli_option instance_options[] = {
     {"name", CLI_TEXT, "NAME", "what it is called (A)", 0, 0, NULL},
-    PORT,
+    PORT("8001; 0: any"),
     {"service", CLI_COUNT, "PORT", "where the service listens (9000)", 1, 65535, NULL},
     TIMEOUT("how long it waits for the service (1s)"),
     PROFILE_OPTIONS,
@@ -70,7 +82,9 @@ static const cli_option load_options[] = {
 };
 
 #define SERVICE_AT                                                                                 \
-    {"ports", CLI_COUNT, "BASE", "the port of the service (9000)", 1, 65535, NULL}
+    {                                                                                              \
+        "ports", CLI_COUNT, "BASE", "the port of the service (9000)", 1, 65535, NULL               \
+    }
 
 static const cli_option break_options[] = {
     {"rate", CLI_PERCENT, "N%", "how many answers it strikes (80%)", 1, 100, NULL},
@@ -84,8 +98,9 @@ static const cli_command lab_commands[] = {
     {
         .name = "simple",
         .summary = "One breaker in one process: failures add up, it opens, blocks, recovers.",
-        .details = "No network and no waiting: the times are those of a clock the lab turns itself. "
-                   "Every transition comes with the evidence the circuit wrote into its journal.",
+        .details =
+            "No network and no waiting: the times are those of a clock the lab turns itself. "
+            "Every transition comes with the evidence the circuit wrote into its journal.",
         .example = "switchgear lab simple --once",
         .options = simple_options,
         .run = lab_simple_run,

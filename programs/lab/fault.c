@@ -25,13 +25,14 @@ bool fault_parse(fault_kind *kind, const char *name)
 const char *fault_text(char *text, fault_kind kind, int rate_pct, const fault_times *times)
 {
     bool all = rate_pct >= 100;
-    const char *are = all ? "is" : "are", *s = all ? "s" : "";
+    const char *s = all ? "s" : "";
     char answers[32] = "every answer";
     if (!all)
         snprintf(answers, sizeof answers, "%d %% of answers", rate_pct);
     switch (kind) {
     case FAULT_ERRORS:
-        snprintf(text, FAULT_TEXT_MAX, "%s now %s an error (500)", answers, are);
+        snprintf(text, FAULT_TEXT_MAX, "%s %s (500)", answers,
+                 all ? "is now an error" : "are now errors");
         break;
     case FAULT_SLOW:
         snprintf(text, FAULT_TEXT_MAX, "%s now take%s %lld ms", answers, s,
@@ -42,7 +43,8 @@ const char *fault_text(char *text, fault_kind kind, int rate_pct, const fault_ti
                  (double)times->hang_ms / 1000);
         break;
     case FAULT_RESET:
-        snprintf(text, FAULT_TEXT_MAX, "%s now %s a connection reset", answers, are);
+        snprintf(text, FAULT_TEXT_MAX, "%s %s", answers,
+                 all ? "is now a connection reset" : "are now connection resets");
         break;
     case FAULT_FLAP:
         snprintf(text, FAULT_TEXT_MAX, "it flaps: %.3g s of errors (%d %%), %.3g s healthy",

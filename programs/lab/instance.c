@@ -1,5 +1,6 @@
-/* One instance of an application: answers GET / by calling the service through a circuit, or says 503
- * at once when the circuit does not let it. GET /state shows the circuit, GET /events its journal. */
+/* One instance of an application: answers GET / by calling the service through a circuit, or says
+ * 503 at once when the circuit does not let it. GET /state shows the circuit, GET /events its
+ * journal. */
 #include "parts.h"
 
 #include "../common/evidence.h"
@@ -25,7 +26,7 @@ typedef struct instance {
     swg_panel *panel;
     swg_circuit *circuit; /* NULL: without a breaker */
     atomic_ullong answered, failed, rejected;
-    atomic_int waiting; /* callers waiting for the service now */
+    atomic_int waiting;   /* callers waiting for the service now */
     pthread_mutex_t lock; /* guards `fast_fail` */
     histogram fast_fail;  /* from the request's arrival to its 503 */
 } instance;
@@ -71,8 +72,8 @@ static enum MHD_Result pass_on(instance *in, http_exchange *exchange, const upst
         snprintf(text, sizeof text, "the service answered %ld\n", answer->status);
     else
         snprintf(text, sizeof text, "the service did not answer: %s\n", answer->problem);
-    unsigned status = answer->outcome == SWG_TIMEOUT ? MHD_HTTP_GATEWAY_TIMEOUT
-                                                     : MHD_HTTP_BAD_GATEWAY;
+    unsigned status =
+        answer->outcome == SWG_TIMEOUT ? MHD_HTTP_GATEWAY_TIMEOUT : MHD_HTTP_BAD_GATEWAY;
     return http_reply(exchange, status, "text/plain", text, NULL);
 }
 
@@ -102,15 +103,14 @@ static json_t *circuit_json(const instance *in)
     if (!in->circuit || swg_circuit_read(in->circuit, now_ns, &s) != SWG_OK)
         return json_null();
     int64_t retry_ms = s.retry_ns > now_ns ? (s.retry_ns - now_ns) / NS_PER_MS : 0;
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}", "name", s.name,
-                     "state", swg_state_name((swg_state)s.state), "override",
-                     swg_override_name((swg_override)s.override), "epoch", (json_int_t)s.epoch,
-                     "retry_in_ms", (json_int_t)retry_ms, "window_calls",
-                     (json_int_t)s.window_calls, "window_failures", (json_int_t)s.window_failures,
-                     "window_slow", (json_int_t)s.window_slow, "consecutive_failures",
-                     s.consecutive_failures, "rejected_open",
-                     (json_int_t)s.rejected[SWG_REJECTED_OPEN], "rejected_probing",
-                     (json_int_t)s.rejected[SWG_REJECTED_PROBING]);
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}", "name", s.name, "state",
+        swg_state_name((swg_state)s.state), "override", swg_override_name((swg_override)s.override),
+        "epoch", (json_int_t)s.epoch, "retry_in_ms", (json_int_t)retry_ms, "window_calls",
+        (json_int_t)s.window_calls, "window_failures", (json_int_t)s.window_failures, "window_slow",
+        (json_int_t)s.window_slow, "consecutive_failures", s.consecutive_failures, "rejected_open",
+        (json_int_t)s.rejected[SWG_REJECTED_OPEN], "rejected_probing",
+        (json_int_t)s.rejected[SWG_REJECTED_PROBING]);
 }
 
 static json_t *fast_fail_json(instance *in)
@@ -175,9 +175,8 @@ static void report_event(instance *in, const swg_event *event)
     swg_state to = (swg_state)event->to;
     out_line(o, "%s  %s%s Instance-%s → %s%s  %s", part_clock(clock),
              out_paint(o, out_state_style(to, SWG_OVERRIDE_NONE)),
-             out_state_sign(to, SWG_OVERRIDE_NONE), in->name,
-             out_state_word(to, SWG_OVERRIDE_NONE), out_paint(o, OUT_PLAIN),
-             evidence_text(why, event));
+             out_state_sign(to, SWG_OVERRIDE_NONE), in->name, out_state_word(to, SWG_OVERRIDE_NONE),
+             out_paint(o, OUT_PLAIN), evidence_text(why, event));
 }
 
 static void report_events(instance *in, uint64_t *cursor)
@@ -224,8 +223,8 @@ static int open_circuit(instance *in, const cli_args *args)
 
 static int serve(instance *in)
 {
-    http_server *server = http_server_open(&(http_server_config){
-        .port = in->port, .threads = true, .handler = handle, .context = in});
+    http_server *server = http_server_open(
+        &(http_server_config){.port = in->port, .threads = true, .handler = handle, .context = in});
     if (!server)
         return part_port_busy(&in->part, in->port);
     in->port = http_server_port(server);

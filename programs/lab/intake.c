@@ -80,8 +80,7 @@ static void take_load(member *m, const json_t *line)
     *slot = (live_slot){.at_ns = (int64_t)number(line, "at_ns"),
                         .waiting_max = number(line, "waiting_max")};
     m->ready = true;
-    json_array_foreach(json_object_get(line, "phases"), at, phase)
-        take_phase(w, slot, phase);
+    json_array_foreach(json_object_get(line, "phases"), at, phase) take_phase(w, slot, phase);
     if (w->lab->phase == LAB_OUTAGE && slot->waiting_max > w->tally.waiting_max)
         w->tally.waiting_max = slot->waiting_max;
 }

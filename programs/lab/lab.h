@@ -83,17 +83,17 @@ struct lab {
     world worlds[STAGE_WORLDS_MAX];
     int world_count;
 
-    int64_t start_ns;  /* of the story */
+    int64_t start_ns; /* of the story */
     lab_phase phase;
-    int64_t next_ns;   /* when the script goes on */
-    int64_t compare_ns; /* when the worlds are compared next; INT64_MAX: not */
-    int64_t states_ns; /* when the states are shown, if they differ; INT64_MAX: not */
-    int load_phase;    /* what the load generators mark their calls with */
-    bool by_hand;      /* somebody took the controls: the script is off */
-    fault_kind chosen; /* the kind of fault the next break is */
+    int64_t next_ns;         /* when the script goes on */
+    int64_t compare_ns;      /* when the worlds are compared next; INT64_MAX: not */
+    int64_t states_ns;       /* when the states are shown, if they differ; INT64_MAX: not */
+    int load_phase;          /* what the load generators mark their calls with */
+    bool by_hand;            /* somebody took the controls: the script is off */
+    fault_kind chosen;       /* the kind of fault the next break is */
     int fault_now, rate_now; /* what the service was last told, or told by somebody else */
-    bool trouble;      /* something died or did not recover: exit 1 */
-    int ended_by;      /* signal, or 0 */
+    bool trouble;            /* something died or did not recover: exit 1 */
+    int ended_by;            /* signal, or 0 */
 };
 
 /* members.c: the processes */

@@ -58,11 +58,10 @@ static void print_json(const load_report *r, const part *p, int64_t now_ns)
     for (int i = 0; i < LOAD_PHASES; i++)
         if (!is_empty(&r->phases[i]))
             json_array_append_new(phases, phase_json(&r->phases[i]));
-    part_json(p, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "schema",
-                           "switchgear.lab.load/1", "type", "load", "at_ns", (json_int_t)now_ns,
-                           "waiting", (json_int_t)r->waiting, "waiting_max",
-                           (json_int_t)r->waiting_max, "skipped", (json_int_t)r->skipped, "phases",
-                           phases));
+    part_json(p, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "schema", "switchgear.lab.load/1",
+                           "type", "load", "at_ns", (json_int_t)now_ns, "waiting",
+                           (json_int_t)r->waiting, "waiting_max", (json_int_t)r->waiting_max,
+                           "skipped", (json_int_t)r->skipped, "phases", phases));
 }
 
 static void print_text(const load_report *r, const part *p)

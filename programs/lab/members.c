@@ -43,8 +43,9 @@ bool lab_ports_free(lab *l)
             all &= port_free(lab_instance_port(l, plan, i));
     }
     if (!all)
-        fprintf(stderr, "The lab needs it: end that program, or run the lab on other ports, such "
-                        "as --ports %d\n",
+        fprintf(stderr,
+                "The lab needs it: end that program, or run the lab on other ports, such "
+                "as --ports %d\n",
                 l->ports == 20000 ? 21000 : 20000);
     return all;
 }

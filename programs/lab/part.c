@@ -23,9 +23,8 @@ void part_begin(part *p, const char *name, const cli_args *args)
     ending_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    *p = (part){.json = cli_flag(args, "json"),
-                .supervised = cli_flag(args, "supervised"),
-                .name = name};
+    *p = (part){
+        .json = cli_flag(args, "json"), .supervised = cli_flag(args, "supervised"), .name = name};
     out_open(&p->out, stdout, cli_text(args, "color", NULL));
 }
 

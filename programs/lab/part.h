@@ -1,5 +1,6 @@
 /* What the lab's parts (service, instance, load) have in common as programs: they end on a signal,
- * say what they do on a terminal of their own, and speak JSON lines to the lab that started them. */
+ * say what they do on a terminal of their own, and speak JSON lines to the lab that started them.
+ */
 #ifndef SWG_LAB_PART_H
 #define SWG_LAB_PART_H
 
@@ -19,7 +20,9 @@ typedef struct part {
 
 #define PART_OPTIONS                                                                               \
     {"json", CLI_FLAG, NULL, "one JSON object a line instead of text", 0, 0, NULL},                \
-        {"supervised", CLI_FLAG, NULL, "end when stdin ends", 0, 0, NULL}
+    {                                                                                              \
+        "supervised", CLI_FLAG, NULL, "end when stdin ends", 0, 0, NULL                            \
+    }
 
 /* Blocks the signals that end a program; call it before any thread is started. */
 void part_begin(part *p, const char *name, const cli_args *args);

@@ -9,12 +9,18 @@
 extern const char *const profile_choices[];
 
 #define PROFILE_OPTIONS                                                                            \
-    {"profile", CLI_CHOICE, "NAME",                                                                \
+    {"profile",                                                                                    \
+     CLI_CHOICE,                                                                                   \
+     "NAME",                                                                                       \
      "how the circuits are set: classic (5 failures in a row open it, 5 s, one probe), http, "     \
      "database, default",                                                                          \
-     0, 0, profile_choices},                                                                       \
-        {"set", CLI_TEXT, "KEY=VALUE", "change one field of it, e.g. recovery=1s; repeatable", 0,  \
-         0, NULL}
+     0,                                                                                            \
+     0,                                                                                            \
+     profile_choices},                                                                             \
+    {                                                                                              \
+        "set", CLI_TEXT, "KEY=VALUE", "change one field of it, e.g. recovery=1s; repeatable", 0,   \
+            0, NULL                                                                                \
+    }
 
 /* CLI_FINE, or CLI_USAGE after saying what is wrong with which field. */
 int profile_from_args(swg_circuit_config *config, const cli_args *args);

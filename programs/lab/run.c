@@ -141,7 +141,8 @@ static void wait_for_something(lab *l, int signals)
             lab_take_output(members[i]);
 }
 
-/* Every service and instance listens before the load begins; a part that cannot start ends the lab. */
+/* Every service and instance listens before the load begins; a part that cannot start ends the lab.
+ */
 static bool wait_ready(lab *l, int signals)
 {
     int64_t deadline_ns = swg_clock_ns() + READY_MS * (int64_t)MS;

@@ -1,4 +1,5 @@
-/* The progress of a stage's story: healthy, outage, recovery, table; and the keys that take over. */
+/* The progress of a stage's story: healthy, outage, recovery, table; and the keys that take over.
+ */
 #include "lab.h"
 
 #include "story.h"
@@ -10,7 +11,8 @@ static const int64_t SECOND = 1000 * (int64_t)MS;
 
 /* ---- recovery ------------------------------------------------------------------------------ */
 
-/* A circuit whose service is gone has nothing to recover to, and one whose instance is gone is too. */
+/* A circuit whose service is gone has nothing to recover to, and one whose instance is gone is too.
+ */
 static bool recovers(const member *m)
 {
     return m->world->plan->breakers && !m->dead && !m->world->service.dead;
@@ -27,7 +29,8 @@ static bool all_closed(const lab *l)
     return true;
 }
 
-/* Circuits try again when their wait is over; some time after the last of them all must be closed. */
+/* Circuits try again when their wait is over; some time after the last of them all must be closed.
+ */
 static int64_t recovery_deadline(const lab *l)
 {
     int64_t last_ns = l->worlds[0].tally.healed_ns;

@@ -1,6 +1,6 @@
-/* The unreliable service. GET on any path is work and takes a few milliseconds, unless a fault strikes
- * it. /control, on the same port and never faulty, reads (GET) or switches (POST ?fault=&rate=) the
- * fault at run time.
+/* The unreliable service. GET on any path is work and takes a few milliseconds, unless a fault
+ * strikes it. /control, on the same port and never faulty, reads (GET) or switches (POST
+ * ?fault=&rate=) the fault at run time.
  *
  * Delayed answers wait suspended in one list, so that a thousand hanging calls cost no thread. */
 #include "parts.h"
@@ -143,12 +143,11 @@ static json_t *describe(service *s)
     fault_text(text, s->fault, s->rate_pct, &s->times);
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:I, s:i, s:s, s:i, s:I, s:I, s:I, s:{s:I, s:I, s:I}}", "schema",
-        "switchgear.lab.service/1", "type", "service", "text", text, "at_ns", (json_int_t)swg_clock_ns(), "port",
-        s->port, "fault",
-        fault_name(s->fault), "rate_pct", s->rate_pct, "changes", (json_int_t)s->changes, "calls",
-        (json_int_t)s->calls, "waiting", (json_int_t)s->waiting_count, "outage", "calls",
-        (json_int_t)s->outage.calls, "struck", (json_int_t)s->outage.struck, "ms",
-        (json_int_t)(outage_ns / NS_PER_MS));
+        "switchgear.lab.service/1", "type", "service", "text", text, "at_ns",
+        (json_int_t)swg_clock_ns(), "port", s->port, "fault", fault_name(s->fault), "rate_pct",
+        s->rate_pct, "changes", (json_int_t)s->changes, "calls", (json_int_t)s->calls, "waiting",
+        (json_int_t)s->waiting_count, "outage", "calls", (json_int_t)s->outage.calls, "struck",
+        (json_int_t)s->outage.struck, "ms", (json_int_t)(outage_ns / NS_PER_MS));
     pthread_mutex_unlock(&s->lock);
     return object;
 }

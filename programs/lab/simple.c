@@ -1,5 +1,5 @@
-/* The first stage: one breaker in one process. The dependency is a seeded draw, the clock is turned by
- * hand, and what is printed about the circuit is read back from its snapshot and its journal. */
+/* The first stage: one breaker in one process. The dependency is a seeded draw, the clock is turned
+ * by hand, and what is printed about the circuit is read back from its snapshot and its journal. */
 #include "parts.h"
 
 #include "../common/evidence.h"
@@ -96,8 +96,8 @@ static swg_snapshot snapshot(const simple *s)
 static void say_call(simple *s, bool failed, const swg_snapshot *before)
 {
     char text[160];
-    size_t used = (size_t)snprintf(text, sizeof text, "call %d %s", s->call,
-                                   failed ? "failed" : "ok");
+    size_t used =
+        (size_t)snprintf(text, sizeof text, "call %d %s", s->call, failed ? "failed" : "ok");
     uint32_t limit = before->config.failure_threshold;
     bool counts = failed && before->state == SWG_CLOSED;
     if (counts && limit != SWG_NONE)
@@ -221,9 +221,9 @@ static void conclude(simple *s)
     print_count(s, "calls made", (uint64_t)s->call);
     print_count(s, "let through", snap.outcomes[SWG_SUCCESS] + snap.outcomes[SWG_FAILURE]);
     print_count(s, "  of those failed", snap.outcomes[SWG_FAILURE]);
-    print_count(s, "blocked at once", snap.rejected[SWG_REJECTED_OPEN] +
-                                          snap.rejected[SWG_REJECTED_PROBING] +
-                                          snap.rejected[SWG_REJECTED_RAMP]);
+    print_count(s, "blocked at once",
+                snap.rejected[SWG_REJECTED_OPEN] + snap.rejected[SWG_REJECTED_PROBING] +
+                    snap.rejected[SWG_REJECTED_RAMP]);
     print_count(s, "transitions", opened);
     print_count(s, "calls while the dependency was sick", s->sick_calls);
     print_count(s, "  of those it had to bear", s->sick_allowed);

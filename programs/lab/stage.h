@@ -1,5 +1,5 @@
-/* A stage of the lab is a row of a table: worlds that live through the same outage side by side, each
- * with its way of laying out panels, and the script of the outage. */
+/* A stage of the lab is a row of a table: worlds that live through the same outage side by side,
+ * each with its way of laying out panels, and the script of the outage. */
 #ifndef SWG_LAB_STAGE_H
 #define SWG_LAB_STAGE_H
 
@@ -11,7 +11,7 @@
 enum { STAGE_WORLDS_MAX = 4, STAGE_INSTANCES = 3 };
 
 typedef struct stage_world {
-    const char *name;  /* "with breakers" */
+    const char *name; /* "with breakers" */
     bool breakers;
     const char *panel; /* the one its instances share; NULL: each has its own */
     int port_row;      /* 0: 9000 and 8001 to 8003; each further row ten higher */

@@ -96,8 +96,7 @@ void story_broken(lab *l, bool by_somebody)
         return;
     }
     out *o = &l->out;
-    tell(l, "%s✱ %s: %s%s", out_paint(o, OUT_BOLD),
-         by_somebody ? "somebody broke it" : "broke it",
+    tell(l, "%s✱ %s: %s%s", out_paint(o, OUT_BOLD), by_somebody ? "somebody broke it" : "broke it",
          fault_text(text, (fault_kind)l->fault_now, l->rate_now, &l->times),
          out_paint(o, OUT_PLAIN));
 }
@@ -148,11 +147,10 @@ void story_transition(member *m, const swg_event *event)
     what_next(next, sizeof next, event);
     const char *shared = m->world->plan->panel ? "all (by " : "";
     const char *world_name = breaker_worlds(l) > 1 ? m->world->plan->name : "";
-    out_line(o, "%6.1f s  %s%s %s%s%s%s%s → %s%s: %s%s",
-             (double)(event->at_ns - l->start_ns) / 1e9, out_paint(o, out_state_style(to, 0)),
-             out_state_sign(to, 0), world_name, *world_name ? " " : "", shared, m->label,
-             *shared ? ")" : "", out_state_word(to, 0), out_paint(o, OUT_PLAIN),
-             evidence_text(why, event), next);
+    out_line(o, "%6.1f s  %s%s %s%s%s%s%s → %s%s: %s%s", (double)(event->at_ns - l->start_ns) / 1e9,
+             out_paint(o, out_state_style(to, 0)), out_state_sign(to, 0), world_name,
+             *world_name ? " " : "", shared, m->label, *shared ? ")" : "", out_state_word(to, 0),
+             out_paint(o, OUT_PLAIN), evidence_text(why, event), next);
 }
 
 static size_t state_words(const world *w, const out *o, char *text, size_t size)
@@ -194,8 +192,8 @@ void story_states(lab *l)
 
 static json_t *view_json(const world *w, const live_view *v)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "world", w->plan->name,
-                     "answered", (json_int_t)v->counts[LOAD_ANSWERED], "rejected",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "world", w->plan->name, "answered",
+                     (json_int_t)v->counts[LOAD_ANSWERED], "rejected",
                      (json_int_t)v->counts[LOAD_REJECTED], "failed",
                      (json_int_t)v->counts[LOAD_FAILED], "waiting_max", (json_int_t)v->waiting_max,
                      "p50_us", (json_int_t)v->p50_ns / 1000, "p99_us", (json_int_t)v->p99_ns / 1000,
@@ -205,7 +203,7 @@ static json_t *view_json(const world *w, const live_view *v)
 static void print_view(lab *l, const world *w, const live_view *v)
 {
     char p50[OUT_NUMBER_MAX], p99[OUT_NUMBER_MAX], rate[OUT_NUMBER_MAX];
-    out_line(&l->out, "            %-16s %13llu %10s %10s %19s", w->plan->name,
+    out_line(&l->out, "            %-16s %12llu %9s %9s %17s", w->plan->name,
              (unsigned long long)v->waiting_max, out_latency(p50, v->p50_ns),
              out_latency(p99, v->p99_ns), out_rate(rate, v->service_per_s));
 }
@@ -216,7 +214,7 @@ void story_compare(lab *l)
     json_t *list = json_array();
     out *o = &l->out;
     if (!l->json)
-        out_line(o, "%s            %-16s %13s %10s %10s %19s%s", out_paint(o, OUT_DIM),
+        out_line(o, "%s            %-16s %12s %9s %9s %17s%s", out_paint(o, OUT_DIM),
                  "the last second", "callers wait", "p50", "p99", "service is called",
                  out_paint(o, OUT_PLAIN));
     for (int i = 0; i < l->world_count; i++) {
@@ -286,7 +284,7 @@ void story_keys(lab *l)
         "  b  break the service     1  errors     4  reset connections",
         "  h  heal it               2  slow       5  flap",
         "  q  end the lab           3  hang       ?  this",
-        "  From another terminal: switchgear lab break hang --rate 80% · switchgear lab heal",
+        "  From another terminal: switchgear lab break hang --rate 80%, lab heal",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         out_line(&l->out, "%s", lines[i]);
@@ -300,7 +298,7 @@ void story_status(lab *l)
     for (int i = 0; i < l->world_count; i++)
         if (l->worlds[i].plan->breakers)
             state_words(&l->worlds[i], &l->out, states, sizeof states);
-    snprintf(line, sizeof line, "%6.1f s  %s   %sb break  h heal  ? keys  q quit%s",
-             story_seconds(l), states, out_paint(&l->out, OUT_DIM), out_paint(&l->out, OUT_PLAIN));
+    snprintf(line, sizeof line, "%6.1f s  %s   %s? keys  q quit%s", story_seconds(l), states,
+             out_paint(&l->out, OUT_DIM), out_paint(&l->out, OUT_PLAIN));
     out_status(&l->out, line);
 }

@@ -171,14 +171,14 @@ static json_t *summary_json(const world *w, const tally_summary *s)
         "failed", (json_int_t)s->counts[LOAD_FAILED], "lost", (json_int_t)s->counts[LOAD_LOST],
         "reached", (json_int_t)s->reached, "reached_pct", s->reached_pct, "waiting_max",
         (json_int_t)s->waiting_max, "waited_s", s->waited_s);
-    json_t *more = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "p50_us", (json_int_t)s->p50_ns / 1000,
-        "p99_us", (json_int_t)s->p99_ns / 1000, "rejected_p50_us",
-        (json_int_t)s->rejected_p50_ns / 1000, "rejected_p99_us",
-        (json_int_t)s->rejected_p99_ns / 1000, "probes", (json_int_t)s->probes, "flaps",
-        (json_int_t)s->flaps, "disagreed_ms", (json_int_t)s->disagreed_ns / 1000000,
-        "closed_after_ms",
-        (json_int_t)(s->closed_after_ns < 0 ? -1 : s->closed_after_ns / 1000000));
+    json_t *more =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "p50_us",
+                  (json_int_t)s->p50_ns / 1000, "p99_us", (json_int_t)s->p99_ns / 1000,
+                  "rejected_p50_us", (json_int_t)s->rejected_p50_ns / 1000, "rejected_p99_us",
+                  (json_int_t)s->rejected_p99_ns / 1000, "probes", (json_int_t)s->probes, "flaps",
+                  (json_int_t)s->flaps, "disagreed_ms", (json_int_t)s->disagreed_ns / 1000000,
+                  "closed_after_ms",
+                  (json_int_t)(s->closed_after_ns < 0 ? -1 : s->closed_after_ns / 1000000));
     json_object_update(object, more);
     json_decref(more);
     return object;

@@ -34,7 +34,7 @@ typedef struct tally_summary {
     uint64_t sent, counts[LOAD_CLASSES], reached, waiting_max;
     int64_t p50_ns, p99_ns;
     int64_t rejected_p50_ns, rejected_p99_ns;
-    double waited_s;   /* by all callers together */
+    double waited_s; /* by all callers together */
     double reached_pct;
     uint64_t probes, flaps; /* flap: HALF-OPEN and back to OPEN */
     int64_t disagreed_ns;

@@ -1,0 +1,114 @@
+"""However the lab ends, none of its processes stays behind."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import termios
+import time
+
+import lab
+
+
+class Endings(lab.LiveTest):
+    def start_whole(self):
+        """A lab with all of its children: two services, six instances, two load generators."""
+        running = self.start_lab("--once", "--healthy=60s")
+        running.until_type("healthy")
+        children = lab.wait_for(lambda: (lambda c: c if len(c) == 10 else None)(
+            lab.children_of(running.pid)), "ten children")
+        return running, children
+
+    def end_by(self, number):
+        running, children = self.start_whole()
+        os.kill(running.pid, number)
+        self.assertEqual(running.finish(20), -number)
+        lab.wait_gone(children)
+        for port in (0, 1, 2, 3, 10, 11, 12, 13):
+            self.assertTrue(lab.is_free(self.base + port), port)
+
+    def test_ctrl_c(self):
+        self.end_by(signal.SIGINT)
+
+    def test_terminated(self):
+        self.end_by(signal.SIGTERM)
+
+    def test_hung_up(self):
+        self.end_by(signal.SIGHUP)
+
+    def test_killed(self):
+        """SIGKILL cannot be caught: the kernel and the pipes end the children."""
+        self.end_by(signal.SIGKILL)
+
+    def test_crashed(self):
+        self.end_by(signal.SIGSEGV)
+
+    def test_interrupted_while_starting(self):
+        running = self.start_lab("--once")
+        running.until_type("begin")
+        children = lab.children_of(running.pid)
+        os.kill(running.pid, signal.SIGINT)
+        self.assertEqual(running.finish(20), -signal.SIGINT)
+        lab.wait_gone(children)
+
+    def test_nobody_reads(self):
+        running, children = self.start_whole()
+        running.process.stdout.close()
+        # what it says next meets a closed pipe; the service may be gone before it can answer this
+        self.run_program("lab", "break", "errors", "--ports", str(self.base))
+        self.assertEqual(running.process.wait(20), 1)
+        lab.wait_gone(children)
+        running.process.stdout = open(os.devnull, "rb")
+
+
+class Terminal(lab.LiveTest):
+    def setUp(self):
+        self.master, self.slave = pty.openpty()
+        self.addCleanup(os.close, self.master)
+        self.addCleanup(os.close, self.slave)
+        self.seen = ""
+
+    def start_on_terminal(self, *words):
+        self.base = lab.free_base()
+        environment = dict(os.environ, TERM="xterm", LC_ALL="C.UTF-8")
+        environment.pop("NO_COLOR", None)
+        process = subprocess.Popen([lab.PROGRAM, "lab", "--ports", str(self.base), *words],
+                                   stdin=self.slave, stdout=self.slave, stderr=self.slave,
+                                   env=environment, start_new_session=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def see(self, text, deadline_s=30):
+        end = time.monotonic() + deadline_s
+        while text not in self.seen:
+            self.assertGreater(end, time.monotonic(), f"{text!r} not in {self.seen[-2000:]!r}")
+            if select.select([self.master], [], [], 0.1)[0]:
+                self.seen += os.read(self.master, 65536).decode(errors="replace")
+        self.seen = self.seen.split(text, 1)[1]
+
+    def test_keys(self):
+        before = termios.tcgetattr(self.slave)
+        process = self.start_on_terminal("--healthy=60s")
+        self.see("all is well")
+        self.see("? keys  q quit")
+        os.write(self.master, b"1")
+        self.see("b will break it so")
+        os.write(self.master, b"b")
+        self.see("broke it: 80 % of answers are now errors")
+        self.see("■ Instance-")
+        os.write(self.master, b"h")
+        self.see("healed it")
+        self.see("every circuit is closed again")
+        self.see("in numbers")
+        self.see("the controls are yours")
+        children = lab.children_of(process.pid)
+        os.write(self.master, b"q")
+        self.assertEqual(process.wait(20), 0)
+        lab.wait_gone(children)
+        self.assertEqual(termios.tcgetattr(self.slave), before)
+
+
+if __name__ == "__main__":
+    lab.main()
