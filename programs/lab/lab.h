@@ -88,6 +88,7 @@ struct lab {
     int64_t next_ns;         /* when the script goes on */
     int64_t compare_ns;      /* when the worlds are compared next; INT64_MAX: not */
     int64_t states_ns;       /* when the states are shown, if they differ; INT64_MAX: not */
+    int64_t shown_ns;        /* when they were shown last */
     int load_phase;          /* what the load generators mark their calls with */
     bool by_hand;            /* somebody took the controls: the script is off */
     fault_kind chosen;       /* the kind of fault the next break is */

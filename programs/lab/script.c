@@ -201,12 +201,18 @@ static void step_compare(lab *l, int64_t now_ns)
     l->compare_ns = now_ns + EVERY_S * SECOND;
 }
 
+/* Circuits that open one after the other differ for a moment each time; once is enough to see it.
+ */
 static void step_states(lab *l, int64_t now_ns)
 {
+    enum { SHOWN_EVERY_S = 2 };
     if (now_ns < l->states_ns)
         return;
-    story_states(l);
     l->states_ns = INT64_MAX;
+    if (now_ns - l->shown_ns < SHOWN_EVERY_S * SECOND)
+        return;
+    if (story_states(l))
+        l->shown_ns = now_ns;
 }
 
 void lab_script_step(lab *l, int64_t now_ns)

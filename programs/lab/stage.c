@@ -14,11 +14,11 @@ static const stage stages[] = {
         .worlds = {{.name = "without breakers", .port_row = 1},
                    {.name = "with breakers", .breakers = true, .port_row = 0}},
         .script = {.fault = FAULT_HANG,
-                   .rate_pct = 80,
+                   .rate_pct = 90,
                    .calls_per_s = 200,
-                   .timeout_ms = 300,
+                   .timeout_ms = 250,
                    .healthy_ms = 4000,
-                   .outage_ms = 17000},
+                   .outage_ms = 15000},
     },
 };
 

@@ -176,16 +176,19 @@ static bool disagree(const world *w)
     return false;
 }
 
-void story_states(lab *l)
+bool story_states(lab *l)
 {
     char text[256];
+    bool any = false;
     for (int i = 0; i < l->world_count && !l->json; i++) {
         const world *w = &l->worlds[i];
         if (!w->plan->breakers || !disagree(w))
             continue;
+        any = true;
         state_words(w, &l->out, text, sizeof text);
         out_line(&l->out, "            %s   (they disagree)", text);
     }
+    return any;
 }
 
 /* ---- comparing ----------------------------------------------------------------------------- */

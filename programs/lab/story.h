@@ -9,7 +9,7 @@ void story_healthy(lab *l);
 void story_broken(lab *l, bool by_somebody);
 void story_healed(lab *l, bool by_somebody);
 void story_transition(member *m, const swg_event *event);
-void story_states(lab *l); /* who is in which state, if they do not agree */
+bool story_states(lab *l); /* who is in which state, if they do not agree; false if they do */
 void story_compare(lab *l);
 void story_all_closed(lab *l);
 void story_not_closed(lab *l);

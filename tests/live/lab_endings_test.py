@@ -96,7 +96,7 @@ class Terminal(lab.LiveTest):
         os.write(self.master, b"1")
         self.see("b will break it so")
         os.write(self.master, b"b")
-        self.see("broke it: 80 % of answers are now errors")
+        self.see("broke it: 90 % of answers are now errors")
         self.see("■ Instance-")
         os.write(self.master, b"h")
         self.see("healed it")
