@@ -24,8 +24,9 @@ typedef struct call {
     CURL *curl;
     int64_t due_ns;
     int phase;
-    bool rejected; /* the answer carried a circuit's no */
-    struct call *next;
+    bool rejected;      /* the answer carried a circuit's no */
+    struct call *next;  /* idle */
+    struct call *older; /* of all that were ever made */
 } call;
 
 typedef struct load {
@@ -38,7 +39,7 @@ typedef struct load {
     uint64_t scheduled;       /* calls whose time has come */
     int phase;
     CURLM *multi;
-    call *idle;
+    call *idle, *newest;
     int timer, signals;
     bool stopping;
     load_report report;
@@ -73,6 +74,10 @@ static call *take_call(load *l)
     if (c && !(c->curl = curl_easy_init())) {
         free(c);
         return NULL;
+    }
+    if (c) {
+        c->older = l->newest;
+        l->newest = c;
     }
     return c;
 }
@@ -236,8 +241,9 @@ static bool open_descriptors(load *l)
 
 static void close_all(load *l)
 {
-    for (call *c; (c = l->idle);) {
-        l->idle = c->next;
+    for (call *c; (c = l->newest);) {
+        l->newest = c->older;
+        curl_multi_remove_handle(l->multi, c->curl);
         curl_easy_cleanup(c->curl);
         free(c);
     }
@@ -264,8 +270,8 @@ int lab_load_run(const cli_args *args)
     l.end_ns = for_ms ? l.start_ns + for_ms * 1000000 : 0;
     load_report_begin(&l.report, &l.part, l.start_ns);
     if (!l.part.json)
-        out_line(&l.part.out, "%lld calls/s, spread at random over %d targets",
-                 (long long)l.per_second, l.target_count);
+        out_line(&l.part.out, "%lld calls/s, spread at random over %d target%s",
+                 (long long)l.per_second, l.target_count, l.target_count == 1 ? "" : "s");
     run(&l);
     close_all(&l);
     return CLI_FINE;

@@ -77,6 +77,8 @@ static void print_text(const load_report *r, const part *p)
             histogram_merge(all, &r->phases[i].classes[c]);
         }
     }
+    if (all->count == 0 && r->waiting == 0)
+        return;
     out_line((out *)&p->out,
              "%s  answered %4llu  rejected %4llu  failed %4llu  lost %llu  waiting %llu  p50 %s  "
              "p99 %s",

@@ -42,7 +42,7 @@ class Endings(lab.LiveTest):
         self.end_by(signal.SIGKILL)
 
     def test_crashed(self):
-        self.end_by(signal.SIGSEGV)
+        self.end_by(signal.SIGABRT)
 
     def test_interrupted_while_starting(self):
         running = self.start_lab("--once")
