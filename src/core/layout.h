@@ -48,7 +48,7 @@ typedef struct swg_cell {
     swg_au64 override; /* kind:2 until_ns:62; 0: none */
 
     /* Line 1: outcomes other than plain success. */
-    _Alignas(64) swg_ai64 seen; /* latest time of a transition, a new slot, an exact outcome */
+    _Alignas(64) swg_ai64 seen; /* latest time of a transition, a probe granted, an exact outcome */
     swg_au64 outcomes[SWG_OUTCOME_COUNT];
     swg_au64 slow_calls;
     swg_au64 stale;

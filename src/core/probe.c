@@ -5,6 +5,10 @@ enum { FREE, OUT, PASSED, FAILED, PASSED_SLOWLY, FAILED_SLOWLY };
 #define LEASE_MS_BITS 25
 #define LEASE_MS_MASK ((UINT64_C(1) << LEASE_MS_BITS) - 1)
 
+/* A lease may look as if granted so much later than now: to a caller that took the time and was then
+ * held up. */
+#define AHEAD_MS 60000
+
 static unsigned lease_state(uint64_t lease, uint64_t epoch)
 {
     return (lease >> 4 & SWG__EPOCH_MASK) == epoch ? (unsigned)(lease & 15) : FREE;
@@ -29,7 +33,7 @@ static uint64_t lease_make(unsigned state, uint64_t epoch, uint16_t owner, uint6
 static bool lease_expired(uint64_t lease, uint32_t probe_ms, int64_t now_ns)
 {
     const uint64_t age = ((uint64_t)(now_ns / SWG__NS_PER_MS) - (lease >> 39)) & LEASE_MS_MASK;
-    return age >= probe_ms && age != LEASE_MS_MASK; /* -1: granted within this very millisecond */
+    return age >= probe_ms && age < LEASE_MS_MASK - AHEAD_MS;
 }
 
 int swg__probe_take(swg_window *window, uint64_t epoch, uint32_t probes, uint16_t owner,

@@ -58,7 +58,8 @@ static void read_state(swg_snapshot *s, const swg__parts *parts, int64_t now_ns)
         s->ramp_pct = swg__ramp_pct(swg__word_age_ms(word, now_ns), swg__ramp_ms(cell));
     }
     const uint32_t row = swg__load_relaxed_u32(&cell->row);
-    if (((row ^ (uint32_t)s->epoch << 21) & ~SWG__ROW_COUNT_MASK) == 0) {
+    if (((row ^ (uint32_t)s->epoch << 21) & ~SWG__ROW_COUNT_MASK) == 0 &&
+        swg__limits_read(cell).failure_threshold != 0) {
         s->consecutive_failures = row & SWG__ROW_COUNT_MASK;
     }
     read_evidence(s, parts, word, now_ns);

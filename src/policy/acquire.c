@@ -65,6 +65,7 @@ static bool take_probe(swg_circuit *circuit, swg_permit *permit, uint64_t word, 
     if (lease < 0) {
         return false;
     }
+    swg__raise(&circuit->parts.cell->seen, now_ns); /* no later caller judges it by an earlier time */
     hold_lease(permit, lease, epoch, now_ns);
     if (lease_holds(circuit, epoch)) {
         return true;

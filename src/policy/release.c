@@ -87,19 +87,21 @@ static bool count_in_window(swg_circuit *circuit, uint64_t word, swg_outcome out
     return true;
 }
 
-/* A probe's outcome is its lease's; false: the lease was lost. */
+/* A probe's outcome is its lease's; false: the lease was lost, or is of an earlier epoch. One that
+ * comes after probe_ms is too late, whether or not anybody noticed before. */
 static bool count_probe(swg_circuit *circuit, const swg_permit *permit, swg_outcome outcome,
                         bool slow, int64_t now_ns)
 {
-    const unsigned lease = permit->held >> SWG__HELD_LEASE_SHIFT;
-    if (!swg__probe_end(circuit->parts.window, lease, permit, outcome, slow)) {
+    const swg__parts *parts = &circuit->parts;
+    swg__probe_expire(parts->window, permit->epoch, swg__probe_ms(parts->cell), now_ns);
+    const bool ended = swg__probe_end(parts->window, permit->held >> SWG__HELD_LEASE_SHIFT, permit,
+                                      outcome, slow);
+    const uint64_t word = swg__load_seq_u64(&parts->cell->word);
+    if (swg__word_epoch(word) != permit->epoch) {
         return false;
     }
-    const uint64_t word = swg__load_seq_u64(&circuit->parts.cell->word);
-    if (swg__word_epoch(word) == permit->epoch && is_counted(outcome)) {
-        swg__settle_probes(circuit, word, now_ns);
-    }
-    return true;
+    swg__settle_probes(circuit, word, now_ns);
+    return ended;
 }
 
 /* Lets the outcome decide what it may. False: it is of an earlier epoch, or its lease was lost. */
@@ -109,7 +111,7 @@ static bool decide(swg_circuit *circuit, const swg_permit *permit, swg_outcome o
     const uint64_t word = swg__load_seq_u64(&circuit->parts.cell->word);
     const bool current = swg__word_epoch(word) == permit->epoch;
     if ((permit->held & SWG__HELD_PROBE) != 0) {
-        return count_probe(circuit, permit, outcome, slow, now_ns) && current;
+        return count_probe(circuit, permit, outcome, slow, now_ns);
     }
     if (!current || !is_counted(outcome) || swg__word_public(word) != SWG_CLOSED) {
         return current;
@@ -135,7 +137,6 @@ __attribute__((noinline)) static void release_checked(swg_circuit *circuit, swg_
         swg__add_relaxed_u64(&cell->stale, 1);
     }
     count_outcome(cell, outcome, slow, in_stripe);
-    swg__raise(&cell->seen, now);
     swg__raise(&cell->last_outcome, now);
 }
 
