@@ -11,7 +11,7 @@
 #include <switchgear/circuit.h>
 #include <sys/types.h>
 
-enum { LIVE_SLOTS = 6, MEMBERS_MAX = STAGE_INSTANCES + 2 };
+enum { PENDING_MAX = 64, LIVE_SLOTS = 6, MEMBERS_MAX = STAGE_INSTANCES + 2 };
 
 typedef struct lab lab;
 typedef struct world world;
@@ -59,6 +59,12 @@ struct world {
     tally tally;
 };
 
+/* A transition that is not told yet: others that came before it may still be on their way. */
+typedef struct pending {
+    member *member;
+    swg_event event;
+} pending;
+
 typedef enum lab_phase {
     LAB_STARTING,
     LAB_HEALTHY,
@@ -85,10 +91,12 @@ struct lab {
 
     int64_t start_ns; /* of the story */
     lab_phase phase;
-    int64_t next_ns;         /* when the script goes on */
-    int64_t compare_ns;      /* when the worlds are compared next; INT64_MAX: not */
-    int64_t states_ns;       /* when the states are shown, if they differ; INT64_MAX: not */
-    int64_t shown_ns;        /* when they were shown last */
+    int64_t next_ns;              /* when the script goes on */
+    int64_t compare_ns;           /* when the worlds are compared next; INT64_MAX: not */
+    int64_t states_ns;            /* when the states are shown, if they differ; INT64_MAX: not */
+    int64_t shown_ns;             /* when they were shown last */
+    pending pending[PENDING_MAX]; /* in order of their time */
+    int pending_count;
     int load_phase;          /* what the load generators mark their calls with */
     bool by_hand;            /* somebody took the controls: the script is off */
     fault_kind chosen;       /* the kind of fault the next break is */

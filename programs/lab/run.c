@@ -86,7 +86,7 @@ static int prepare(lab *l, const cli_args *args)
 
 static int open_signals(void)
 {
-    static const int wanted[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+    static const int wanted[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGCONT};
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
@@ -103,7 +103,11 @@ static void take_signals(lab *l, int fd)
     struct signalfd_siginfo info;
     while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD)
-            continue; /* deaths are looked for in every turn */
+            continue;                    /* deaths are looked for in every turn */
+        if (info.ssi_signo == SIGCONT) { /* after Ctrl-Z the shell has set the terminal its way */
+            terminal_raw(l->keys);
+            continue;
+        }
         l->ended_by = (int)info.ssi_signo;
         l->phase = LAB_OVER;
     }

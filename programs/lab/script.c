@@ -54,7 +54,7 @@ static void settle(lab *l, int64_t now_ns)
 
 static void step_recovering(lab *l, int64_t now_ns)
 {
-    if (all_closed(l)) {
+    if (all_closed(l) && l->pending_count == 0) {
         story_all_closed(l);
         settle(l, now_ns);
     } else if (now_ns >= recovery_deadline(l)) {
@@ -217,7 +217,9 @@ static void step_states(lab *l, int64_t now_ns)
 
 void lab_script_step(lab *l, int64_t now_ns)
 {
+    enum { REPORTED_AFTER_MS = 60 };
     bool due = !l->by_hand && now_ns >= l->next_ns;
+    story_flush(l, now_ns - REPORTED_AFTER_MS * (int64_t)MS);
     step_states(l, now_ns);
     step_compare(l, now_ns);
     switch (l->phase) {

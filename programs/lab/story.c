@@ -91,6 +91,7 @@ static json_t *fault_json(const lab *l, bool by_somebody)
 void story_broken(lab *l, bool by_somebody)
 {
     char text[FAULT_TEXT_MAX];
+    story_flush(l, INT64_MAX);
     if (l->json) {
         emit(l, "broken", fault_json(l, by_somebody));
         return;
@@ -104,6 +105,7 @@ void story_broken(lab *l, bool by_somebody)
 void story_healed(lab *l, bool by_somebody)
 {
     out *o = &l->out;
+    story_flush(l, INT64_MAX);
     if (l->json)
         emit(l, "healed", fault_json(l, by_somebody));
     else
@@ -130,7 +132,7 @@ static void what_next(char *text, size_t size, const swg_event *event)
                  out_seconds(wait, event->until_ns - event->at_ns), flap);
 }
 
-void story_transition(member *m, const swg_event *event)
+static void tell_transition(member *m, const swg_event *event)
 {
     char why[EVIDENCE_MAX], next[64];
     lab *l = m->world->lab;
@@ -151,6 +153,28 @@ void story_transition(member *m, const swg_event *event)
              out_paint(o, out_state_style(to, 0)), out_state_sign(to, 0), world_name,
              *world_name ? " " : "", shared, m->label, *shared ? ")" : "", out_state_word(to, 0),
              out_paint(o, OUT_PLAIN), evidence_text(why, event), next);
+}
+
+void story_flush(lab *l, int64_t until_ns)
+{
+    int told = 0;
+    while (told < l->pending_count && l->pending[told].event.at_ns <= until_ns) {
+        tell_transition(l->pending[told].member, &l->pending[told].event);
+        told++;
+    }
+    l->pending_count -= told;
+    memmove(l->pending, l->pending + told, (size_t)l->pending_count * sizeof *l->pending);
+}
+
+void story_transition(member *m, const swg_event *event)
+{
+    lab *l = m->world->lab;
+    if (l->pending_count == PENDING_MAX)
+        story_flush(l, l->pending[0].event.at_ns);
+    int at = l->pending_count++;
+    for (; at > 0 && l->pending[at - 1].event.at_ns > event->at_ns; at--)
+        l->pending[at] = l->pending[at - 1];
+    l->pending[at] = (pending){.member = m, .event = *event};
 }
 
 static size_t state_words(const world *w, const out *o, char *text, size_t size)
@@ -255,6 +279,7 @@ void story_death(member *m)
     char fate[96];
     lab *l = m->world->lab;
     child_fate(fate, sizeof fate, m->child.status);
+    story_flush(l, INT64_MAX);
     if (l->json)
         emit(l, "died",
              json_pack("{s:s, s:s, s:i, s:s}", "world", m->world->plan->name, "part", m->label,

@@ -8,7 +8,12 @@ void story_begin(lab *l);
 void story_healthy(lab *l);
 void story_broken(lab *l, bool by_somebody);
 void story_healed(lab *l, bool by_somebody);
+
+/* Transitions are reported by several processes; they are told in order of their time, a little
+ * later. story_flush() tells those up to then. */
 void story_transition(member *m, const swg_event *event);
+void story_flush(lab *l, int64_t until_ns);
+
 bool story_states(lab *l); /* who is in which state, if they do not agree; false if they do */
 void story_compare(lab *l);
 void story_all_closed(lab *l);

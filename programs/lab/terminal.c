@@ -16,12 +16,13 @@ void terminal_restore(void)
 
 void terminal_raw(bool wanted)
 {
-    if (!wanted || tcgetattr(STDIN_FILENO, &before) != 0)
+    if (!wanted || (!changed && tcgetattr(STDIN_FILENO, &before) != 0))
         return;
+    if (!changed)
+        atexit(terminal_restore);
     struct termios keys = before;
     keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
     keys.c_cc[VMIN] = 1;
     keys.c_cc[VTIME] = 0;
     changed = tcsetattr(STDIN_FILENO, TCSANOW, &keys) == 0;
-    atexit(terminal_restore);
 }

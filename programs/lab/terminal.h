@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* Does nothing if not wanted. The terminal is restored at exit in any case but SIGKILL. */
+/* Does nothing if not wanted; again after Ctrl-Z, it sets what the shell undid. The terminal is
+ * restored at exit in any case but SIGKILL. */
 void terminal_raw(bool wanted);
 void terminal_restore(void);
 

@@ -36,10 +36,22 @@ static bool lease_expired(uint64_t lease, uint32_t probe_ms, int64_t now_ns)
     return age >= probe_ms && age < LEASE_MS_MASK - AHEAD_MS;
 }
 
+static uint32_t taken_all(const swg_window *window, uint64_t epoch)
+{
+    uint32_t taken = 0;
+    for (unsigned i = 0; i < SWG__PROBES_MAX; i++) {
+        taken += lease_state(swg__load_seq_u64(&window->lease[i]), epoch) != FREE;
+    }
+    return taken;
+}
+
 int swg__probe_take(swg_window *window, uint64_t epoch, uint32_t probes, uint16_t owner,
                     int64_t now_ns)
 {
     const uint64_t taken = lease_make(OUT, epoch, owner, lease_ms(now_ns));
+    if (taken_all(window, epoch) >= probes) { /* some may be left from when there were more */
+        return -1;
+    }
     for (uint32_t i = 0; i < probes && i < SWG__PROBES_MAX; i++) {
         uint64_t lease = swg__load_seq_u64(&window->lease[i]);
         while (lease_state(lease, epoch) == FREE) {

@@ -156,7 +156,7 @@ static uint32_t row_count(const swg__view *v, bool failed)
 
 static int64_t at_least_seen(const swg__parts *parts, int64_t now_ns)
 {
-    const int64_t seen = swg__load_seq_i64(&parts->cell->seen);
+    const int64_t seen = swg__seen(parts);
     return seen > now_ns ? seen : now_ns;
 }
 
