@@ -109,6 +109,19 @@ class Terminal(lab.LiveTest):
         lab.wait_gone(children)
         self.assertEqual(termios.tcgetattr(self.slave), before)
 
+    def test_keys_work_again_after_ctrl_z(self):
+        cooked = termios.tcgetattr(self.slave)
+        process = self.start_on_terminal("--healthy=60s")
+        self.see("? keys  q quit")
+        process.send_signal(signal.SIGSTOP)
+        lab.wait_for(lambda: lab.stat_of(process.pid)[0] == "T", "the stop")
+        termios.tcsetattr(self.slave, termios.TCSANOW, cooked)  # as a shell does
+        process.send_signal(signal.SIGCONT)
+        lab.wait_for(lambda: not termios.tcgetattr(self.slave)[3] & termios.ICANON, "single keys")
+        os.write(self.master, b"q")
+        self.assertEqual(process.wait(20), 0)
+        self.assertEqual(termios.tcgetattr(self.slave), cooked)
+
 
 if __name__ == "__main__":
     lab.main()
