@@ -78,11 +78,7 @@ static bool take_probe(swg_circuit *circuit, swg_permit *permit, uint64_t word, 
 static swg_verdict ask_half_open(swg_circuit *circuit, swg_permit *permit, uint64_t word,
                                  int64_t now_ns, bool *again)
 {
-    const swg__parts *parts = &circuit->parts;
-    if (swg__probe_expire(parts->window, swg__word_epoch(word), swg__probe_ms(parts->cell),
-                          now_ns) > 0) {
-        swg__raise(&parts->cell->seen, now_ns);
-    }
+    swg__expire_probes(circuit, swg__word_epoch(word), now_ns);
     *again = swg__settle_probes(circuit, word, now_ns);
     if (*again) {
         return SWG_PERMITTED;

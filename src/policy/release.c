@@ -93,13 +93,13 @@ static bool count_probe(swg_circuit *circuit, const swg_permit *permit, swg_outc
                         bool slow, int64_t now_ns)
 {
     const swg__parts *parts = &circuit->parts;
-    swg__probe_expire(parts->window, permit->epoch, swg__probe_ms(parts->cell), now_ns);
-    const bool ended = swg__probe_end(parts->window, permit->held >> SWG__HELD_LEASE_SHIFT, permit,
-                                      outcome, slow);
     const uint64_t word = swg__load_seq_u64(&parts->cell->word);
     if (swg__word_epoch(word) != permit->epoch) {
         return false;
     }
+    swg__expire_probes(circuit, permit->epoch, now_ns);
+    const bool ended = swg__probe_end(parts->window, permit->held >> SWG__HELD_LEASE_SHIFT, permit,
+                                      outcome, slow);
     swg__settle_probes(circuit, word, now_ns);
     return ended;
 }

@@ -116,6 +116,14 @@ bool swg__move_closed(swg_circuit *circuit, uint64_t word, const swg__evidence *
     return move(circuit, word, next, evidence, now_ns);
 }
 
+void swg__expire_probes(swg_circuit *circuit, uint64_t epoch, int64_t now_ns)
+{
+    const swg__parts *parts = &circuit->parts;
+    if (swg__probe_expire(parts->window, epoch, swg__probe_ms(parts->cell), now_ns) > 0) {
+        swg__raise(&parts->cell->seen, now_ns);
+    }
+}
+
 bool swg__settle_probes(swg_circuit *circuit, uint64_t word, int64_t now_ns)
 {
     const swg__parts *parts = &circuit->parts;

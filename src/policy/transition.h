@@ -14,6 +14,9 @@ bool swg__move_half_open(swg_circuit *circuit, uint64_t word, int64_t now_ns);
 bool swg__move_closed(swg_circuit *circuit, uint64_t word, const swg__evidence *evidence,
                       int64_t now_ns);
 
+/* Counts probes out for longer than probe_ms as failed. */
+void swg__expire_probes(swg_circuit *circuit, uint64_t epoch, int64_t now_ns);
+
 /* Decides a half-open circuit if its probes allow; true: the word has moved. */
 bool swg__settle_probes(swg_circuit *circuit, uint64_t word, int64_t now_ns);
 

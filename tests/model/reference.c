@@ -121,6 +121,7 @@ static void expire_probes(ref *r, int64_t now_ns)
             now_ns / MS - granted_ms >= (int64_t)r->config.probe_ms) {
             p->lease = REF_BACK;
             p->failed = true;
+            r->seen_ns = later(r->seen_ns, now_ns);
         }
     }
 }
