@@ -11,7 +11,7 @@ static unsigned percent(uint32_t part, uint32_t whole)
 
 static void rate_text(char *text, const swg_event *event, uint32_t count, const char *what)
 {
-    snprintf(text, EVIDENCE_MAX, "%u of %u calls %s (%u %% ≥ %u %%)", count, event->calls, what,
+    snprintf(text, EVIDENCE_MAX, "%u of %u %s (%u %% ≥ %u %%)", count, event->calls, what,
              percent(count, event->calls), event->limit);
 }
 

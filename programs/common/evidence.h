@@ -7,7 +7,7 @@
 
 enum { EVIDENCE_MAX = 160 };
 
-/* "33 of 42 calls failed (79 % ≥ 50 %)", "5 failures in a row (limit 5)", ... */
+/* "33 of 42 failed (79 % ≥ 50 %)", "5 failures in a row (limit 5)", ... */
 const char *evidence_text(char *text, const swg_event *event);
 
 /* The event as an object: circuit, from, to, cause, counts, limit, times (wall clock in RFC 3339

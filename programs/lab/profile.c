@@ -60,9 +60,8 @@ const char *profile_text(char *text, const swg_circuit_config *config)
         used = (size_t)snprintf(text, PROFILE_TEXT_MAX, "%u failures in a row open it",
                                 config->failure_threshold);
     else
-        used =
-            (size_t)snprintf(text, PROFILE_TEXT_MAX, "%u %% failures of %u calls or more open it",
-                             config->failure_pct, config->calls_min);
+        used = (size_t)snprintf(text, PROFILE_TEXT_MAX, "%u %% failures in %u+ calls open it",
+                                config->failure_pct, config->calls_min);
     snprintf(text + used, PROFILE_TEXT_MAX - used, " for %.3g s, then %u probe%s",
              config->recovery_ms / 1000.0, config->probes, config->probes == 1 ? "" : "s");
     return text;

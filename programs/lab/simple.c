@@ -71,7 +71,7 @@ static void say_event(simple *s, const swg_event *event)
     char why[EVIDENCE_MAX], text[EVIDENCE_MAX + 64], wait[OUT_NUMBER_MAX];
     evidence_text(why, event);
     if (event->to == SWG_OPEN)
-        snprintf(text, sizeof text, "→ %s: %s, next try in %s", out_state_word(event->to, 0), why,
+        snprintf(text, sizeof text, "→ %s: %s, retry in %s", out_state_word(event->to, 0), why,
                  out_seconds(wait, event->until_ns - event->at_ns));
     else
         snprintf(text, sizeof text, "→ %s: %s", out_state_word(event->to, 0), why);

@@ -121,15 +121,15 @@ static int breaker_worlds(const lab *l)
     return count;
 }
 
-/* "  · next try in 5.2 s", and a word for the pattern everybody should have seen once. */
+/* "  · retry in 5.2 s", and a word for the pattern everybody should have seen once. */
 static void what_next(char *text, size_t size, const swg_event *event)
 {
     char wait[OUT_NUMBER_MAX];
     const char *flap = event->from == SWG_HALF_OPEN ? " (flapping)" : "";
     *text = '\0';
     if (event->to == SWG_OPEN)
-        snprintf(text, size, ", next try in %s%s",
-                 out_seconds(wait, event->until_ns - event->at_ns), flap);
+        snprintf(text, size, ", retry in %s%s", out_seconds(wait, event->until_ns - event->at_ns),
+                 flap);
 }
 
 static void tell_transition(member *m, const swg_event *event)

@@ -191,7 +191,7 @@ START_TEST(events_come_back_from_json)
     ck_assert_str_eq(json_string_value(json_object_get(object, "time")),
                      "2023-11-14T22:13:20.123Z");
     ck_assert(evidence_from_json(&back, object));
-    ck_assert_str_eq(evidence_text(text, &back), "33 of 42 calls failed (78 % ≥ 50 %)");
+    ck_assert_str_eq(evidence_text(text, &back), "33 of 42 failed (78 % ≥ 50 %)");
     ck_assert_int_eq(back.at_ns, event.at_ns);
     ck_assert_uint_eq(back.epoch, event.epoch);
     json_object_set_new(object, "cause", json_string("whim"));
