@@ -51,7 +51,7 @@ static bool ring_write(const swg__view *v, uint32_t position, unsigned bits)
     }
 }
 
-bool swg__ring_count(const swg__view *v, bool failed, bool slow)
+bool swg__ring_count(const swg__view *v, bool failed, bool slow, uint64_t *own)
 {
     swg_window *w = v->parts->window;
     const uint32_t size = swg__window_calls(v->window);
@@ -65,6 +65,8 @@ bool swg__ring_count(const swg__view *v, bool failed, bool slow)
     } while (!swg__cas_seq_u64(&w->head, &head,
                                (uint64_t)v->serial << 32 |
                                    (position + 1 < 2 * size ? position + 1 : size)));
+    /* A failure judges all there is when its bits are in: until then nobody else knew of it. */
+    *own = failed || slow ? SWG__ALL : position + 1;
     if (!ring_write(v, position, (failed ? 1u : 0u) | (slow ? 2u : 0u))) {
         return false;
     }

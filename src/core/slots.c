@@ -66,7 +66,19 @@ static void add_counts(uint64_t slot, swg__evidence *sum)
     sum->slow += slot & SLOT_COUNT_MAX;
 }
 
-bool swg__slots_sum(const swg__view *v, swg__evidence *sum)
+/* Successes so far, without those that came to stripe 0 after our own. */
+static uint64_t successes_until(const swg__view *v, uint64_t own)
+{
+    const uint64_t first = swg__load_seq_u64(&swg__stripe(v->parts, 0)->successes);
+    const uint64_t later = own == SWG__ALL ? 0 : ((first & SWG__COUNT_MASK) - own) & SWG__COUNT_MASK;
+    uint64_t sum = (first & SWG__COUNT_MASK) - later;
+    for (unsigned i = 1; i < SWG__STRIPES; i++) {
+        sum += swg__load_seq_u64(&swg__stripe(v->parts, i)->successes) & SWG__COUNT_MASK;
+    }
+    return sum;
+}
+
+bool swg__slots_sum(const swg__view *v, uint64_t own, swg__evidence *sum)
 {
     const swg_window *w = v->parts->window;
     const swg_au64 *oldest = &w->time.start[(v->tick + 1) % SWG__SLOTS];
@@ -82,7 +94,7 @@ bool swg__slots_sum(const swg__view *v, swg__evidence *sum)
             add_counts(slot, sum);
         }
     }
-    sum->calls = ((swg__successes(v->parts) - start) & START_MASK) + sum->failures;
+    sum->calls = ((successes_until(v, own) - start) & START_MASK) + sum->failures;
     return swg__load_seq_u64(oldest) == start;
 }
 

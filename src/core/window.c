@@ -88,12 +88,13 @@ static bool prepare(const swg__view *v, int64_t now_ns)
     return swg__cas_seq_u32(&cell->prepared, &prepared, v->serial) || prepared == v->serial;
 }
 
-static bool sum_window(const swg__view *v, swg__evidence *sum, bool mark)
+static bool sum_window(const swg__view *v, uint64_t own, swg__evidence *sum)
 {
     if (v->slot_ns != 0) {
-        return swg__slots_sum(v, sum);
+        return swg__slots_sum(v, own, sum);
     }
-    swg__ring_sum(v, sum, mark);
+    swg__ring_sum(v, sum, true);
+    sum->calls = own < sum->calls ? own : sum->calls;
     return true;
 }
 
@@ -115,15 +116,16 @@ static bool watch_over(swg_cell *cell, uint32_t watch, bool wanted)
     return swg__cas_seq_u32(&cell->watch, &watch, watch + 1) && wanted;
 }
 
-/* Judges the window; false if others have moved on to later slots. */
-static bool judge(const swg__view *v, swg__evidence *evidence)
+/* Judges the window as it was when our own outcome came in, then, if that calls for watching, as it is
+ * once all know of it. False: others have moved on to later slots. */
+static bool judge(const swg__view *v, uint64_t own, swg__evidence *evidence)
 {
     swg_cell *cell = v->parts->cell;
     const bool timed = v->slot_ns != 0;
     for (;;) {
         const uint32_t watch = swg__load_seq_u32(&cell->watch);
         const swg__limits limits = swg__limits_read(cell);
-        if (!sum_window(v, evidence, true)) {
+        if (!sum_window(v, own, evidence)) {
             return false;
         }
         if (evidence->calls >= limits.calls_min) {
@@ -134,6 +136,7 @@ static bool judge(const swg__view *v, swg__evidence *evidence)
             !watch_over(cell, watch, timed && ripe(limits, evidence))) {
             return true;
         }
+        own = SWG__ALL;
     }
 }
 
@@ -163,24 +166,28 @@ static int64_t at_least_seen(const swg__parts *parts, int64_t now_ns)
 /* What is left to do of counting one outcome. */
 typedef struct pending {
     bool success; /* one more call in the sum of successes */
-    bool slot;    /* a failure or slow call in its slot, or anything in the ring */
+    bool slot;    /* a failure or slow call in its slot */
     bool failed;
     bool slow;
+    uint64_t own; /* our place among the successes of stripe 0, or in the ring */
 } pending;
 
 /* Counts as far as it can under this view; false: look again. Successes that come this way meet in
  * stripe 0. A slow one is a call first, so that no sum has more slow calls than calls. */
 static bool count(const swg__view *v, pending *todo)
 {
-    if (todo->success && !swg__stripe_count(swg__stripe(v->parts, 0), v->serial)) {
-        return false;
+    uint64_t place;
+    if (todo->success) {
+        if (!swg__stripe_count(swg__stripe(v->parts, 0), v->serial, &place)) {
+            return false;
+        }
+        todo->success = false;
+        todo->own = place;
     }
-    todo->success = false;
-    if (!todo->slot) {
-        return true;
+    if (v->slot_ns == 0) {
+        return swg__ring_count(v, todo->failed, todo->slow, &todo->own);
     }
-    return v->slot_ns != 0 ? swg__slots_count(v, todo->failed, todo->slow)
-                                             : swg__ring_count(v, todo->failed, todo->slow);
+    return !todo->slot || swg__slots_count(v, todo->failed, todo->slow);
 }
 
 /* Nothing in the window is young enough: a new generation empties it. Slots are then never more than
@@ -207,7 +214,9 @@ static bool look_ready(swg__view *v, const swg__parts *parts, uint64_t word, int
         if (v->slot_ns == 0 || *now_ns < boundary) {
             return true;
         }
-        if (*now_ns - boundary >= (SWG__SLOTS - 1) * v->slot_ns) {
+        const int64_t seen = swg__seen(parts);
+        const int64_t latest = swg__slots_tick(seen >= boundary ? seen : boundary - 1, v->slot_ns);
+        if (v->tick - latest >= SWG__SLOTS) {
             start_anew(v);
             continue;
         }
@@ -219,10 +228,10 @@ static bool look_ready(swg__view *v, const swg__parts *parts, uint64_t word, int
 }
 
 /* Judges, looking anew as often as others move the window on. */
-static swg__evidence judge_latest(swg__view *v, uint64_t word, int64_t now_ns)
+static swg__evidence judge_latest(swg__view *v, uint64_t word, uint64_t own, int64_t now_ns)
 {
     swg__evidence evidence = {0};
-    while (!judge(v, &evidence)) {
+    while (!judge(v, own, &evidence)) {
         if (!look_ready(v, v->parts, word, &now_ns)) {
             return (swg__evidence){0};
         }
@@ -234,19 +243,19 @@ bool swg__window_count(const swg__parts *parts, uint64_t word, bool failed, bool
                        int64_t now_ns, swg__evidence *evidence)
 {
     swg__view v;
-    pending todo = {.success = !failed, .failed = failed, .slow = slow};
+    pending todo = {.success = !failed, .failed = failed, .slow = slow, .own = SWG__ALL};
     const int64_t boundary = swg__load_seq_i64(&parts->cell->boundary);
     do {
         if (!look_ready(&v, parts, word, &now_ns)) {
             return !failed && !todo.success; /* a slow success may have been counted by half */
         }
-        todo.slot = failed || slow || v.slot_ns == 0;
+        todo.slot = failed || slow;
     } while (!count(&v, &todo));
     swg__raise(&parts->cell->seen, now_ns);
 
     const uint32_t threshold = swg__limits_read(parts->cell).failure_threshold;
     const uint32_t row = threshold != 0 ? row_count(&v, failed) : 0;
-    *evidence = judge_latest(&v, word, now_ns);
+    *evidence = judge_latest(&v, word, todo.own, now_ns);
     if (threshold != 0 && row >= threshold) {
         *evidence = (swg__evidence){.calls = evidence->calls,
                                     .failures = row,
@@ -267,7 +276,7 @@ swg__evidence swg__window_judge(const swg__parts *parts, uint64_t word, int64_t 
     if (!look_ready(&v, parts, word, &now_ns)) {
         return (swg__evidence){0};
     }
-    return judge_latest(&v, word, now_ns);
+    return judge_latest(&v, word, SWG__ALL, now_ns);
 }
 
 swg__evidence swg__window_read(const swg__parts *parts, uint64_t word, int64_t now_ns)

@@ -7,8 +7,8 @@
  * Successes go to a per-CPU stripe that only ever counts up; each slot remembers the sum at its start.
  * Failures and slow calls, which are what decides, are counted in the slot itself. A success can
  * open a circuit only when it begins a slot (older successes leave), or when it brings the window to
- * calls_min; those two are counted exactly, all others are one compare-and-swap on a line of their
- * own CPU.
+ * calls_min; those two are counted and judged in their order, all others are one compare-and-swap on a
+ * line of their own CPU.
  *
  * Count window: a ring of two bits an outcome. A success into a full ring of successes changes
  * nothing and is not written.
@@ -51,8 +51,9 @@ static inline swg_stripe *swg__stripe(const swg__parts *parts, unsigned cpu)
     return parts->stripes + (cpu & (SWG__STRIPES - 1)) * parts->stride;
 }
 
-/* Adds one to a stripe under a serial; false if the stripe counts for another. */
-static inline bool swg__stripe_count(swg_stripe *stripe, uint32_t serial)
+/* Adds one to a stripe under a serial; false if the stripe counts for another. `*place` is the count
+ * with it. */
+static inline bool swg__stripe_count(swg_stripe *stripe, uint32_t serial, uint64_t *place)
 {
     const uint64_t tag = (uint64_t)(serial & 0xffff) << 48;
     uint64_t old = swg__load_relaxed_u64(&stripe->successes);
@@ -60,7 +61,8 @@ static inline bool swg__stripe_count(swg_stripe *stripe, uint32_t serial)
         if ((old ^ tag) & ~SWG__COUNT_MASK) {
             return false;
         }
-    } while (!swg__cas_seq_u64(&stripe->successes, &old, tag | ((old + 1) & SWG__COUNT_MASK)));
+        *place = (old + 1) & SWG__COUNT_MASK;
+    } while (!swg__cas_seq_u64(&stripe->successes, &old, tag | *place));
     return true;
 }
 
@@ -93,8 +95,9 @@ static inline swg__counted swg__window_success(const swg__parts *parts, uint64_t
             return SWG__UNCOUNTED;
         }
     }
+    uint64_t place;
     swg_stripe *stripe = swg__stripe(parts, cpu);
-    if (!swg__stripe_count(stripe, serial)) {
+    if (!swg__stripe_count(stripe, serial, &place)) {
         return SWG__UNCOUNTED;
     }
     if (swg__load_relaxed_i64(&stripe->seen) < now_ns) {
