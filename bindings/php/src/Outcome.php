@@ -1,0 +1,14 @@
+<?php
+declare(strict_types=1);
+
+namespace Switchgear;
+
+/** How did it go? Ignored says nothing about the dependency; Cancelled never came to an end. */
+enum Outcome: int
+{
+    case Success = 0;
+    case Failure = 1;
+    case Timeout = 2;
+    case Ignored = 3;
+    case Cancelled = 4;
+}
