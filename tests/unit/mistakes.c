@@ -258,6 +258,8 @@ START_TEST(shared_panels_not_to_be_trusted)
     ck_assert_int_eq(status.st_mode & 0777, 0600);
     swg_panel *other;
     ck_assert_int_eq(swg_panel_open(&other, name, SWG_PANEL(.circuits = 5)), SWG_DIFFERS);
+    swg_panel_close(&panel);
+    swg_panel_close(&other);
     ck_assert_int_eq(truncate(path, 1000), 0);
     swg_panel *third;
     ck_assert_int_eq(swg_panel_open(&third, name, NULL), SWG_EMAGIC);
