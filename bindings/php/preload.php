@@ -1,11 +1,10 @@
 <?php
 /**
- * For opcache.preload, where ffi.enable=preload (PHP's default) forbids FFI to anything else: loads
- * the library and the classes once, before the workers fork.
+ * For opcache.preload, with ffi.preload=switchgear.h beside it: where ffi.enable=preload (PHP's
+ * default) closes FFI to all other code, the classes that use it must have been preloaded.
  */
 declare(strict_types=1);
 
-FFI::load(__DIR__ . '/switchgear.h');
 foreach (glob(__DIR__ . '/src/*.php') as $file) {
     require_once $file;
 }

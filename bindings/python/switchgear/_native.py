@@ -9,7 +9,7 @@ NONE = 0xFFFFFFFF
 NAME_MAX = 63
 REASON_MAX = 63
 OUTCOMES, VERDICTS, STATES, CAUSES = 5, 7, 3, 11
-ESYS, ENOENT, EACCESS, EINVAL = -3, -9, -10, -1
+DIFFERS, EINVAL, ESYS, ENOENT, EACCESS = 1, -1, -3, -9, -10
 
 CONFIG_FIELDS = (
     "window_ms", "window_calls", "calls_min", "failure_pct", "slow_pct", "slow_ms",
