@@ -1,8 +1,8 @@
 /* What a call costs here, beside what this machine can do, measured in the same run.
  *
- * Each case is repeated in rounds, all cases in turn, so that a machine that slows down slows all of
- * them; medians are printed. Figures are nanoseconds for one acquire and release, per thread. Nothing
- * here passes or fails. */
+ * Each case is repeated in rounds, all cases in turn, so that a machine that slows down slows all
+ * of them; medians are printed. Figures are nanoseconds for one acquire and release, per thread.
+ * Nothing here passes or fails. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -96,6 +96,20 @@ static void run_calls(place *p)
     for (long i = 0; i < p->iterations; i++) {
         if (swg_acquire(circuit, &permit, p->now_ns) == SWG_PERMITTED) {
             swg_release(circuit, &permit, SWG_SUCCESS, p->now_ns);
+        }
+    }
+}
+
+static int64_t later_ns;
+
+/* Time goes on by a microsecond a call, so that a rate limit has tokens. */
+static void run_paced(place *p)
+{
+    swg_permit permit;
+    for (long i = 0; i < p->iterations; i++) {
+        const int64_t now_ns = p->now_ns + later_ns + i * 1000;
+        if (swg_acquire(p->circuits[0], &permit, now_ns) == SWG_PERMITTED) {
+            swg_release(p->circuits[0], &permit, SWG_SUCCESS, now_ns);
         }
     }
 }
@@ -194,7 +208,8 @@ static void dry(swg_circuit *circuit)
 static const swg_circuit_config timed = {SIZE};
 static const swg_circuit_config slow = {SIZE, .slow_pct = 80, .slow_ms = 100};
 static const swg_circuit_config counted = {SIZE, .window_calls = 100};
-static const swg_circuit_config tripped = {SIZE, .recovery_ms = 3600000, .recovery_ms_max = 3600000};
+static const swg_circuit_config tripped = {SIZE, .recovery_ms = 3600000,
+                                           .recovery_ms_max = 3600000};
 static const swg_circuit_config probing = {SIZE, .recovery_ms = 50, .recovery_jitter_pct = SWG_NONE,
                                            .probe_ms = 3600000};
 static const swg_circuit_config limited = {SIZE, .rate_per_s = 1000000, .rate_burst = 1000000};
@@ -222,9 +237,10 @@ static const bench_case cases[] = {
     {"rejected: probes out", run_calls, &probing, probed, 1, NULL, {0}},
     {"rejected: forced open", run_calls, &timed, forced, 1, NULL, {0}},
     {"dry run", run_calls, &timed, dry, 1, NULL, {0}},
-    {"with a rate limit", run_calls, &limited, healthy, 1, NULL, {0}},
+    {"with a rate limit", run_paced, &limited, healthy, 1, NULL, {0}},
     {"with a bulkhead", run_calls, &bulkhead, healthy, 1, NULL, {0}},
-    {"with both", run_calls, &both, healthy, 1, NULL, {0}},
+    {"with a bulkhead, in shared memory", run_calls, &bulkhead, healthy, 1, "/b", {0}},
+    {"with both", run_paced, &both, healthy, 1, NULL, {0}},
 };
 
 #define CASES (sizeof(cases) / sizeof(cases[0]))
@@ -235,6 +251,7 @@ typedef struct stand {
 } stand;
 
 static char shared_name[64];
+static char shared_other[64];
 
 static void die(const char *what, int error)
 {
@@ -248,7 +265,10 @@ static stand set_up(const bench_case *c)
     if (c->circuits == 0) {
         return s;
     }
-    int error = swg_panel_open(&s.panel, c->panel == NULL ? NULL : shared_name,
+    int error = swg_panel_open(&s.panel,
+                               c->panel == NULL     ? NULL
+                               : c->panel[1] == 'b' ? shared_other
+                                                    : shared_name,
                                SWG_PANEL(.circuits = c->circuits + 8, .processes = 8));
     if (error != SWG_OK) {
         die("opening a panel", error);
@@ -288,6 +308,7 @@ static double measure(const bench_case *c, const stand *s, int threads, long ite
     for (int i = 0; i < threads; i++) {
         jobs[i] = (job){c, {s->circuits, c->circuits, (uint32_t)i, BASE + 101 * MS, iterations}};
     }
+    later_ns += 2000 * iterations; /* no measurement goes back behind the one before */
     const int64_t begin = swg_clock_ns();
     for (int i = 1; i < threads; i++) {
         pthread_create(&ids[i], NULL, run_job, &jobs[i]);
@@ -328,7 +349,8 @@ static void core(int rounds, long iterations)
             }
         }
     }
-    printf("ns per acquire + release and thread, medians of %d rounds of %ld      x: times two empty calls\n",
+    printf("ns per acquire + release and thread, medians of %d rounds of %ld      x: times two "
+           "empty calls\n",
            rounds, iterations);
     printf("%-42s %9s %6s %9s %6s   aim\n", "", "1 thread", "x", "2 threads", "x");
     double base[2] = {0};
@@ -394,9 +416,10 @@ static void memory(void)
     const size_t span = (size_t)(swg_circuit_name(last) - names);
     const size_t idle = resident(names, span) / 20000; /* the cells: one after the other */
     const size_t traffic = resident(names + span + 512, (reserved - 16 - 512) * 20000) / 20000;
-    printf("\nmemory of a circuit: %zu bytes reserved (8 of them for each process row), resident while "
-           "idle %zu; aim 512: %s\n", reserved, idle + traffic,
-           idle + traffic <= 512 ? "yes" : "no");
+    printf("\nmemory of a circuit: %zu bytes reserved (8 of them for each process row), resident "
+           "while "
+           "idle %zu; aim 512: %s\n",
+           reserved, idle + traffic, idle + traffic <= 512 ? "yes" : "no");
     swg_panel_close(&panel);
 }
 
@@ -446,9 +469,11 @@ int main(int argc, char **argv)
     }
     const bool all = strcmp(part, "all") == 0;
     snprintf(shared_name, sizeof(shared_name), "/swg-bench-%d", (int)getpid());
+    snprintf(shared_other, sizeof(shared_other), "/swg-bench-b-%d", (int)getpid());
     if (all || strcmp(part, "core") == 0) {
         core(quick ? 1 : 9, quick ? 2000 : 1000000);
         swg_panel_unlink(shared_name);
+        swg_panel_unlink(shared_other);
     }
     if (all || strcmp(part, "memory") == 0) {
         memory();

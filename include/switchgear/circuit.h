@@ -12,12 +12,12 @@ extern "C" {
  * Ranges are those swg_config_check() enforces; _ms are milliseconds, _pct percent. */
 typedef struct swg_circuit_config {
     uint32_t size;
-    uint32_t window_ms;           /* 10 000; 10 to 3 600 000: time window. Or: */
-    uint32_t window_calls;        /* 1 to 1 000: count window, exactly the last N outcomes */
-    uint32_t calls_min;           /* 20 (at most window_calls); 1 to 1 000 000: fewer decide nothing */
-    uint32_t failure_pct;         /* 50; 1 to 100; SWG_NONE: the failure rate opens nothing */
-    uint32_t slow_pct;            /* SWG_NONE; 1 to 100 */
-    uint32_t slow_ms;             /* 1 000; 1 to 3 600 000: longer than this is slow */
+    uint32_t window_ms;    /* 10 000; 10 to 3 600 000: time window. Or: */
+    uint32_t window_calls; /* 1 to 1 000: count window, exactly the last N outcomes */
+    uint32_t calls_min;    /* 20 (at most window_calls); 1 to 1 000 000: fewer decide nothing */
+    uint32_t failure_pct;  /* 50; 1 to 100; SWG_NONE: the failure rate opens nothing */
+    uint32_t slow_pct;     /* SWG_NONE; 1 to 100 */
+    uint32_t slow_ms;      /* 1 000; 1 to 3 600 000: longer than this is slow */
     uint32_t failure_threshold;   /* SWG_NONE; 1 to 1 000 000: failures in a row that open */
     uint32_t recovery_ms;         /* 5 000; 1 to 86 400 000: first wait when open, doubling to: */
     uint32_t recovery_ms_max;     /* 60 000 (at least recovery_ms); to 86 400 000 */
@@ -42,32 +42,32 @@ extern const swg_circuit_config swg_profile_classic;
 /* What a circuit looks like at one moment. Grows only at its end, into `reserved`. */
 typedef struct swg_snapshot {
     char name[SWG_NAME_MAX + 1];
-    uint32_t circuit;         /* its number on the panel */
-    uint32_t state;           /* enum swg_state; an open circuit whose wait is over reads half-open */
-    uint32_t override;        /* enum swg_override in force, expiry considered */
-    uint32_t ramp_pct;        /* share of calls admitted now: 100 unless ramping */
+    uint32_t circuit;  /* its number on the panel */
+    uint32_t state;    /* enum swg_state; an open circuit whose wait is over reads half-open */
+    uint32_t override; /* enum swg_override in force, expiry considered */
+    uint32_t ramp_pct; /* share of calls admitted now: 100 unless ramping */
     uint64_t epoch;
-    int64_t since_ns;         /* when the present state was entered; 0: never changed */
-    int64_t retry_ns;         /* open: when it will be tried; else 0 */
+    int64_t since_ns; /* when the present state was entered; 0: never changed */
+    int64_t retry_ns; /* open: when it will be tried; else 0 */
     int64_t override_until_ns;
     char override_reason[SWG_REASON_MAX + 1];
-    uint64_t window_calls;    /* outcomes in the window; half-open: probes that came in */
+    uint64_t window_calls; /* outcomes in the window; half-open: probes that came in */
     uint64_t window_failures;
     uint64_t window_slow;
-    uint32_t consecutive_failures; /* counted only with failure_threshold */
-    uint32_t probes_out;      /* half-open: probes granted and not yet back */
-    uint32_t probes_in;       /* half-open: probes that came back (or were given up) */
-    uint32_t inflight;        /* counted only with inflight_max or stall_ms */
+    uint32_t consecutive_failures;        /* counted only with failure_threshold */
+    uint32_t probes_out;                  /* half-open: probes granted and not yet back */
+    uint32_t probes_in;                   /* half-open: probes that came back (or were given up) */
+    uint32_t inflight;                    /* counted only with inflight_max or stall_ms */
     uint64_t outcomes[SWG_OUTCOME_COUNT]; /* since the circuit was made, by enum swg_outcome */
     uint64_t slow;
-    uint64_t stale;           /* outcomes of an earlier epoch, which decided nothing */
-    uint64_t rejected[SWG_VERDICT_COUNT];       /* by enum swg_verdict */
-    uint64_t would_reject[SWG_VERDICT_COUNT];   /* the same, in a dry run */
-    uint64_t transitions[SWG_CAUSE_COUNT];      /* by enum swg_cause */
-    int64_t state_ns[SWG_STATE_COUNT];          /* time spent in each state so far */
-    int64_t last_outcome_ns;  /* 0: none yet */
-    uint64_t config_conflicts; /* openers that asked for another configuration */
-    swg_circuit_config config; /* in force, defaults resolved */
+    uint64_t stale;                       /* outcomes of an earlier epoch, which decided nothing */
+    uint64_t rejected[SWG_VERDICT_COUNT]; /* by enum swg_verdict */
+    uint64_t would_reject[SWG_VERDICT_COUNT]; /* the same, in a dry run */
+    uint64_t transitions[SWG_CAUSE_COUNT];    /* by enum swg_cause */
+    int64_t state_ns[SWG_STATE_COUNT];        /* time spent in each state so far */
+    int64_t last_outcome_ns;                  /* 0: none yet */
+    uint64_t config_conflicts;                /* openers that asked for another configuration */
+    swg_circuit_config config;                /* in force, defaults resolved */
     uint64_t reserved[24];
 } swg_snapshot;
 
@@ -82,9 +82,9 @@ int swg_circuit_open(swg_circuit **circuit, swg_panel *panel, const char *name,
  * Errors: SWG_EINVAL, SWG_ENOENT, SWG_ENOMEM.  Threads: any thread, any process. */
 int swg_circuit_find(swg_circuit **circuit, swg_panel *panel, const char *name);
 
-/* Changes a live circuit. State, epoch, window and wait stay; new limits hold from the next outcome.
- * A window of another kind or length starts empty. Each field is the old or the new one at every
- * instant. Errors: SWG_EINVAL, SWG_ENEWER.  Threads: any thread, any process. */
+/* Changes a live circuit. State, epoch, window and wait stay; new limits hold from the next
+ * outcome. A window of another kind or length starts empty. Each field is the old or the new one at
+ * every instant. Errors: SWG_EINVAL, SWG_ENEWER.  Threads: any thread, any process. */
 int swg_circuit_configure(swg_circuit *circuit, const swg_circuit_config *config);
 
 /* Sets an override until `until_ns` (monotonic; INT64_MAX: until lifted), with a reason of at most
@@ -109,9 +109,9 @@ const char *swg_circuit_name(const swg_circuit *circuit);
  * taken one after the other. */
 int swg_circuit_read(const swg_circuit *circuit, int64_t now_ns, swg_snapshot *snapshot);
 
-/* Is every field in its range, and do they go together? On SWG_EINVAL `*field` and `*reason` (either
- * may be NULL) name what is wrong; the strings are static.
- * Errors: SWG_EINVAL, SWG_ENEWER.  Threads: any. */
+/* Is every field in its range, and do they go together? On SWG_EINVAL `*field` and `*reason`
+ * (either may be NULL) name what is wrong; the strings are static. Errors: SWG_EINVAL, SWG_ENEWER.
+ * Threads: any. */
 int swg_config_check(const swg_circuit_config *config, const char **field, const char **reason);
 
 /* Sets one field from text: swg_config_set(&config, "failure_pct", "50"). Values are whole numbers,
@@ -122,11 +122,11 @@ int swg_config_set(swg_circuit_config *config, const char *key, const char *valu
 
 /* May this call go? Fills `*permit` either way and cannot fail.
  *
- * How precise must now_ns be? With slow_pct off and no ramp, rate limit or stall detection, a closed
- * circuit does not look at it: any recent time, such as the one an event loop keeps, will do. To an
- * open circuit it decides when the wait is over, to the others at the precision of their own limit;
- * a coarse clock only makes those decisions as coarse.
- * Threads: any thread, any process; lock-free. */
+ * How precise must now_ns be? With slow_pct off and no ramp, rate limit or stall detection, a
+ * closed circuit does not look at it: any recent time, such as the one an event loop keeps, will
+ * do. To an open circuit it decides when the wait is over, to the others at the precision of their
+ * own limit; a coarse clock only makes those decisions as coarse. Threads: any thread, any process;
+ * lock-free. */
 swg_verdict swg_acquire(swg_circuit *circuit, swg_permit *permit, int64_t now_ns);
 
 /* Gives back what the permit holds and counts the outcome. A permit that was rejected or has been

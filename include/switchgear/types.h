@@ -143,8 +143,8 @@ typedef struct swg_event {
     uint8_t cause;     /* enum swg_cause */
     uint8_t from;      /* enum swg_state */
     uint8_t to;
-    uint8_t override;  /* enum swg_override in force after it */
-    uint8_t scope;     /* 0: this host. Others are reserved for the fleet */
+    uint8_t override; /* enum swg_override in force after it */
+    uint8_t scope;    /* 0: this host. Others are reserved for the fleet */
     uint8_t reserved[3];
     char name[SWG_NAME_MAX + 1];
 } swg_event;

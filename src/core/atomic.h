@@ -10,11 +10,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef struct swg_au64 { _Atomic uint64_t v; } swg_au64;
-typedef struct swg_au32 { _Atomic uint32_t v; } swg_au32;
-typedef struct swg_ai64 { _Atomic int64_t v; } swg_ai64;
+typedef struct swg_au64 {
+    _Atomic uint64_t v;
+} swg_au64;
+typedef struct swg_au32 {
+    _Atomic uint32_t v;
+} swg_au32;
+typedef struct swg_ai64 {
+    _Atomic int64_t v;
+} swg_ai64;
 
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must be lock-free to live in shared memory");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
+               "64-bit atomics must be lock-free to live in shared memory");
 
 #ifdef SWG_INTERLEAVE
 void swg__yield(void);
@@ -68,8 +75,8 @@ void swg__yield(void);
     static inline bool swg__cas_seq_##name(swg_a##name *a, type *expected, type desired)           \
     {                                                                                              \
         SWG_YIELD();                                                                               \
-        return atomic_compare_exchange_strong_explicit(&a->v, expected, desired,                   \
-                                                       memory_order_seq_cst, memory_order_seq_cst); \
+        return atomic_compare_exchange_strong_explicit(                                            \
+            &a->v, expected, desired, memory_order_seq_cst, memory_order_seq_cst);                 \
     }
 
 SWG_ATOMIC_OPS(uint64_t, u64)

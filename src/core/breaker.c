@@ -1,28 +1,8 @@
 #include "core/breaker.h"
 
-/* Longer than any wait: a day, doubled by jitter. */
-#define WAIT_MAX_MS (INT64_C(2) * 86400000 + 1)
-
-/* The difference of a word's time and now, both modulo 2^34 ms, as a signed number. */
-static int64_t ms_ahead(uint64_t word, int64_t now_ms)
-{
-    const uint64_t ahead = ((word >> 30) - (uint64_t)now_ms) & SWG__MS_MASK;
-    const bool negative = ahead >> (SWG__MS_BITS - 1) != 0;
-    return negative ? (int64_t)ahead - (INT64_C(1) << SWG__MS_BITS) : (int64_t)ahead;
-}
-
-int64_t swg__word_wait_ns(uint64_t word, int64_t now_ns)
-{
-    const int64_t ahead = ms_ahead(word, now_ns / SWG__NS_PER_MS);
-    if (ahead > WAIT_MAX_MS) {
-        return 0;
-    }
-    return ahead * SWG__NS_PER_MS - now_ns % SWG__NS_PER_MS;
-}
-
 int64_t swg__word_age_ms(uint64_t word, int64_t now_ns)
 {
-    const int64_t age = -ms_ahead(word, now_ns / SWG__NS_PER_MS);
+    const int64_t age = -swg__ms_ahead(word, now_ns / SWG__NS_PER_MS);
     return age < 0 ? 0 : age;
 }
 

@@ -3,9 +3,9 @@
  * Keeps: every change of state is one compare-and-swap of this word to the next epoch, so exactly
  * one caller wins it, and state, epoch, deadline and number of re-openings are never seen apart.
  *
- * `ms` is the low 34 bits of a time in milliseconds: open, when the wait is over; closed and ramping,
- * when it closed. It is read against a time at most 99 days away; a deadline further ahead than any
- * wait can be counts as past. The epoch wraps after 8 million transitions. */
+ * `ms` is the low 34 bits of a time in milliseconds: open, when the wait is over; closed and
+ * ramping, when it closed. It is read against a time at most 99 days away; a deadline further ahead
+ * than any wait can be counts as past. The epoch wraps after 8 million transitions. */
 #ifndef SWG_CORE_BREAKER_H
 #define SWG_CORE_BREAKER_H
 
@@ -51,15 +51,34 @@ static inline swg_state swg__word_public(uint64_t word)
     return state == SWG__RAMPING ? SWG_CLOSED : (swg_state)state;
 }
 
+/* Longer than any wait: a day, doubled by jitter. */
+#define SWG__WAIT_MAX_MS (INT64_C(2) * 86400000 + 1)
+
+/* The difference of a word's time and now, both modulo 2^34 ms, as a signed number. */
+static inline int64_t swg__ms_ahead(uint64_t word, int64_t now_ms)
+{
+    const uint64_t ahead = ((word >> 30) - (uint64_t)now_ms) & SWG__MS_MASK;
+    const bool negative = ahead >> (SWG__MS_BITS - 1) != 0;
+    return negative ? (int64_t)ahead - (INT64_C(1) << SWG__MS_BITS) : (int64_t)ahead;
+}
+
 /* Nanoseconds from now until the wait of an open word is over; <= 0 when it is. */
-int64_t swg__word_wait_ns(uint64_t word, int64_t now_ns);
+static inline int64_t swg__word_wait_ns(uint64_t word, int64_t now_ns)
+{
+    const int64_t ahead = swg__ms_ahead(word, now_ns / SWG__NS_PER_MS);
+    if (ahead > SWG__WAIT_MAX_MS) {
+        return 0;
+    }
+    return ahead * SWG__NS_PER_MS - now_ns % SWG__NS_PER_MS;
+}
 
 /* Milliseconds since a ramping word closed. */
 int64_t swg__word_age_ms(uint64_t word, int64_t now_ns);
 
 /* Does a half-open or closed circuit have to move? Judged in integers:
  * opens when failures * 100 >= failure_pct * calls, the same for slow calls. */
-swg__evidence swg__judge_rates(swg__limits limits, uint64_t calls, uint64_t failures, uint64_t slow);
+swg__evidence swg__judge_rates(swg__limits limits, uint64_t calls, uint64_t failures,
+                               uint64_t slow);
 
 /* Ramp: is this turn admitted, `age_ms` into a ramp of `ramp_ms`? Admits 10 % rising linearly to
  * 100 %, spread evenly (turns follow the golden ratio's low-discrepancy sequence). */

@@ -27,7 +27,7 @@ static void finish(swg__holdings holdings, uint64_t word)
 {
     const unsigned op = word >> 30 & 3;
     const uint32_t owner = word >> 32 & 0xfff;
-    if (op == NOTHING || owner >= holdings.processes) {
+    if (holdings.rows == NULL || op == NOTHING || owner >= holdings.processes) {
         return;
     }
     swg_au64 *place = &holdings.rows[owner * holdings.stride];
@@ -41,6 +41,9 @@ static void finish(swg__holdings holdings, uint64_t word)
  * change only through operations on the word, and no two operations of a row share a number. */
 static uint64_t settled_row(swg__holdings holdings, uint64_t word, uint16_t owner)
 {
+    if (holdings.rows == NULL) {
+        return UINT64_C(1) << 30;
+    }
     finish(holdings, word);
     return swg__load_seq_u64(&holdings.rows[owner * holdings.stride]);
 }
@@ -97,8 +100,7 @@ uint32_t swg__bulkhead_reap(swg_au64 *word, swg__holdings holdings, uint16_t own
         if ((current && held == 0) || swg__load_seq_u64(id) != dead_id) {
             return 0;
         }
-        const uint64_t next =
-            word_make(count > held ? count - held : 0, owner, CLEAR, row + 1);
+        const uint64_t next = word_make(count > held ? count - held : 0, owner, CLEAR, row + 1);
         if (swg__cas_seq_u64(word, &old, next)) {
             finish(holdings, next);
             return held;

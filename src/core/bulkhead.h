@@ -12,7 +12,7 @@
 
 /* One circuit's column in the matrix of holdings: rows[owner * stride]. */
 typedef struct swg__holdings {
-    swg_au64 *rows;
+    swg_au64 *rows; /* NULL: a block of one process, which keeps none */
     size_t stride;
     uint32_t processes;
 } swg__holdings;

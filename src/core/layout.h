@@ -1,7 +1,7 @@
 /* What a block is made of. No pointers: a block is used at different addresses by many processes.
  *
- * Every word of shared state is an atomic from atomic.h. What must change together sits in one word;
- * the packing of each word is written beside it, most significant bits first. */
+ * Every word of shared state is an atomic from atomic.h. What must change together sits in one
+ * word; the packing of each word is written beside it, most significant bits first. */
 #ifndef SWG_CORE_LAYOUT_H
 #define SWG_CORE_LAYOUT_H
 
@@ -75,7 +75,7 @@ typedef struct swg_cell {
 
     /* Line 7. */
     _Alignas(64) swg_au32 transitions[SWG_CAUSE_COUNT];
-    swg_au32 claim; /* see store/directory.h */
+    swg_au32 claim;        /* see store/directory.h */
     swg_ai64 last_outcome; /* of those not counted in a stripe */
 } swg_cell;
 
@@ -90,7 +90,7 @@ typedef struct swg_window {
         } time;
         swg_au64 ring[SWG__RING_WORDS]; /* tag:16 outcomes:24*2, bit 0 failure, bit 1 slow */
     };
-    swg_au64 head; /* serial:32 clean:1 position:31 */
+    swg_au64 head;                   /* serial:32 clean:1 position:31 */
     swg_au64 lease[SWG__PROBES_MAX]; /* see probe.h */
     swg_au64 reason[(SWG_REASON_MAX + 1) / 8];
     swg_au64 spare[5];

@@ -5,8 +5,8 @@ enum { FREE, OUT, PASSED, FAILED, PASSED_SLOWLY, FAILED_SLOWLY };
 #define LEASE_MS_BITS 25
 #define LEASE_MS_MASK ((UINT64_C(1) << LEASE_MS_BITS) - 1)
 
-/* A lease may look as if granted so much later than now: to a caller that took the time and was then
- * held up. */
+/* A lease may look as if granted so much later than now: to a caller that took the time and was
+ * then held up. */
 #define AHEAD_MS 60000
 
 static unsigned lease_state(uint64_t lease, uint64_t epoch)

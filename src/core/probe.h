@@ -1,7 +1,7 @@
 /* Probe leases: who holds the few calls a half-open circuit permits.
  *
- * Keeps: in one epoch no more than `probes` leases are out or in, whoever dies when. The lease word is
- * the grant itself, so there is no moment at which a probe is granted but not on record.
+ * Keeps: in one epoch no more than `probes` leases are out or in, whoever dies when. The lease word
+ * is the grant itself, so there is no moment at which a probe is granted but not on record.
  *
  * A lease: ms:25 owner:12 epoch:23 state:4. A word of another epoch is a free lease, so nothing is
  * cleared between periods. `ms` is the low bits of the time it was granted, rounded up; a lease

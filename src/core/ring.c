@@ -41,7 +41,8 @@ static bool ring_write(const swg__view *v, uint32_t position, unsigned bits)
     const uint64_t tag = (uint64_t)(v->serial & 0xffff) << 48;
     uint64_t word = swg__load_seq_u64(ring);
     for (;;) {
-        const uint64_t kept = (word & ~SWG__COUNT_MASK) == tag ? word & ~(UINT64_C(3) << shift) : tag;
+        const uint64_t kept =
+            (word & ~SWG__COUNT_MASK) == tag ? word & ~(UINT64_C(3) << shift) : tag;
         if (!swg__view_current(v)) {
             return false;
         }

@@ -70,7 +70,8 @@ static void add_counts(uint64_t slot, swg__evidence *sum)
 static uint64_t successes_until(const swg__view *v, uint64_t own)
 {
     const uint64_t first = swg__load_seq_u64(&swg__stripe(v->parts, 0)->successes);
-    const uint64_t later = own == SWG__ALL ? 0 : ((first & SWG__COUNT_MASK) - own) & SWG__COUNT_MASK;
+    const uint64_t later =
+        own == SWG__ALL ? 0 : ((first & SWG__COUNT_MASK) - own) & SWG__COUNT_MASK;
     uint64_t sum = (first & SWG__COUNT_MASK) - later;
     for (unsigned i = 1; i < SWG__STRIPES; i++) {
         sum += swg__load_seq_u64(&swg__stripe(v->parts, i)->successes) & SWG__COUNT_MASK;

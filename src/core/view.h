@@ -29,8 +29,8 @@ void swg__slots_close(const swg__view *v, int64_t from);
 /* Counts a failure or slow call in its slot; false if the slot is another's by now. */
 bool swg__slots_count(const swg__view *v, bool failed, bool slow);
 
-/* Sums the ten slots up to v->tick, of stripe 0 only the first `own` successes; false if others have
- * moved on to later slots. */
+/* Sums the ten slots up to v->tick, of stripe 0 only the first `own` successes; false if others
+ * have moved on to later slots. */
 #define SWG__ALL UINT64_MAX
 bool swg__slots_sum(const swg__view *v, uint64_t own, swg__evidence *sum);
 
@@ -40,7 +40,8 @@ void swg__slots_peek(const swg__view *v, swg__evidence *sum);
 /* The slot a time falls into. */
 int64_t swg__slots_tick(int64_t now_ns, int64_t slot_ns);
 
-/* Appends to the ring; false: look again. `*own` is the number of outcomes in the window with it. */
+/* Appends to the ring; false: look again. `*own` is the number of outcomes in the window with it.
+ */
 bool swg__ring_count(const swg__view *v, bool failed, bool slow, uint64_t *own);
 
 /* Counts the ring's bits. With `mark`, a full ring without any is marked clean, unless it moved

@@ -106,8 +106,8 @@ static bool ripe(swg__limits limits, const swg__evidence *sum)
                SWG_CAUSE_NONE;
 }
 
-/* Leaves `watch` odd if successes must judge. True: it was changed, and the sum must be taken again,
- * for a success counted in between did not know. */
+/* Leaves `watch` odd if successes must judge. True: it was changed, and the sum must be taken
+ * again, for a success counted in between did not know. */
 static bool watch_over(swg_cell *cell, uint32_t watch, bool wanted)
 {
     if (((watch & 1) != 0) == wanted) {
@@ -116,8 +116,8 @@ static bool watch_over(swg_cell *cell, uint32_t watch, bool wanted)
     return swg__cas_seq_u32(&cell->watch, &watch, watch + 1) && wanted;
 }
 
-/* Judges the window as it was when our own outcome came in, then, if that calls for watching, as it is
- * once all know of it. False: others have moved on to later slots. */
+/* Judges the window as it was when our own outcome came in, then, if that calls for watching, as it
+ * is once all know of it. False: others have moved on to later slots. */
 static bool judge(const swg__view *v, uint64_t own, swg__evidence *evidence)
 {
     swg_cell *cell = v->parts->cell;
@@ -129,8 +129,8 @@ static bool judge(const swg__view *v, uint64_t own, swg__evidence *evidence)
             return false;
         }
         if (evidence->calls >= limits.calls_min) {
-            *evidence = swg__judge_rates(limits, evidence->calls, evidence->failures,
-                                         evidence->slow);
+            *evidence =
+                swg__judge_rates(limits, evidence->calls, evidence->failures, evidence->slow);
         }
         if (evidence->cause != SWG_CAUSE_NONE ||
             !watch_over(cell, watch, timed && ripe(limits, evidence))) {
@@ -190,8 +190,8 @@ static bool count(const swg__view *v, pending *todo)
     return !todo->slot || swg__slots_count(v, todo->failed, todo->slow);
 }
 
-/* Nothing in the window is young enough: a new generation empties it. Slots are then never more than
- * a window apart, so their short tags suffice. */
+/* Nothing in the window is young enough: a new generation empties it. Slots are then never more
+ * than a window apart, so their short tags suffice. */
 static void start_anew(const swg__view *v)
 {
     uint64_t window = v->window;

@@ -4,19 +4,20 @@
  * sees all that were counted before, so no crossing of a limit goes unnoticed.
  *
  * Time window: ten slots, the current and the nine before, so between 9/10 and all of window_ms.
- * Successes go to a per-CPU stripe that only ever counts up; each slot remembers the sum at its start.
- * Failures and slow calls, which are what decides, are counted in the slot itself. A success can
- * open a circuit only when it begins a slot (older successes leave), or when it brings the window to
- * calls_min; those two are counted and judged in their order, all others are one compare-and-swap on a
- * line of their own CPU.
+ * Successes go to a per-CPU stripe that only ever counts up; each slot remembers the sum at its
+ * start. Failures and slow calls, which are what decides, are counted in the slot itself. A success
+ * can open a circuit only when it begins a slot (older successes leave), or when it brings the
+ * window to calls_min; those two are counted and judged in their order, all others are one
+ * compare-and-swap on a line of their own CPU.
  *
  * Count window: a ring of two bits an outcome. A success into a full ring of successes changes
  * nothing and is not written.
  *
- * A window is never wiped. Every word carries a tag of the serial it counts for: epoch + generation,
- * which both only grow, so a transition, a change of the window's kind, or a pause as long as the
- * window empties it by making its words old. Whoever counts first under a new serial prepares it; any step may be done twice, by
- * anyone, or be left off half-way by a process that died. */
+ * A window is never wiped. Every word carries a tag of the serial it counts for: epoch +
+ * generation, which both only grow, so a transition, a change of the window's kind, or a pause as
+ * long as the window empties it by making its words old. Whoever counts first under a new serial
+ * prepares it; any step may be done twice, by anyone, or be left off half-way by a process that
+ * died. */
 #ifndef SWG_CORE_WINDOW_H
 #define SWG_CORE_WINDOW_H
 
@@ -51,8 +52,8 @@ static inline swg_stripe *swg__stripe(const swg__parts *parts, unsigned cpu)
     return parts->stripes + (cpu & (SWG__STRIPES - 1)) * parts->stride;
 }
 
-/* Adds one to a stripe under a serial; false if the stripe counts for another. `*place` is the count
- * with it. */
+/* Adds one to a stripe under a serial; false if the stripe counts for another. `*place` is the
+ * count with it. */
 static inline bool swg__stripe_count(swg_stripe *stripe, uint32_t serial, uint64_t *place)
 {
     const uint64_t tag = (uint64_t)(serial & 0xffff) << 48;

@@ -87,7 +87,8 @@ static void read_counters(swg_snapshot *s, const swg__parts *parts)
     s->config_conflicts = swg__load_relaxed_u64(&cell->config_conflicts);
 }
 
-/* Time in the present state, up to now, is added to what is on record; `word` is the record's state. */
+/* Time in the present state, up to now, is added to what is on record; `word` is the record's
+ * state. */
 static void read_times(swg_snapshot *s, const swg__parts *parts, int64_t now_ns)
 {
     const swg_cell *cell = parts->cell;

@@ -52,12 +52,11 @@ static bool take_probe(swg_circuit *circuit, swg_permit *permit, uint64_t word, 
                        bool *all_out)
 {
     const bool begins = swg__word_state(word) == SWG_OPEN;
-    const uint64_t epoch =
-        begins ? swg__epoch_after(swg__word_epoch(word)) : swg__word_epoch(word);
+    const uint64_t epoch = begins ? swg__epoch_after(swg__word_epoch(word)) : swg__word_epoch(word);
     permit->owner = swg__panel_owner(circuit->panel);
     const int lease =
-        swg__probe_take(circuit->parts.window, epoch,
-                        swg__limits_read(circuit->parts.cell).probes, permit->owner, now_ns);
+        swg__probe_take(circuit->parts.window, epoch, swg__limits_read(circuit->parts.cell).probes,
+                        permit->owner, now_ns);
     if (begins) {
         swg__move_half_open(circuit, word, now_ns);
     }
@@ -65,7 +64,8 @@ static bool take_probe(swg_circuit *circuit, swg_permit *permit, uint64_t word, 
     if (lease < 0) {
         return false;
     }
-    swg__raise(&circuit->parts.cell->seen, now_ns); /* no later caller judges it by an earlier time */
+    swg__raise(&circuit->parts.cell->seen,
+               now_ns); /* no later caller judges it by an earlier time */
     hold_lease(permit, lease, epoch, now_ns);
     if (lease_holds(circuit, epoch)) {
         return true;
@@ -102,8 +102,7 @@ static bool ramp_over(swg_circuit *circuit, uint64_t word, int64_t now_ns)
     return true;
 }
 
-static swg_verdict ask_ramp(swg_circuit *circuit, swg_permit *permit, uint64_t word,
-                            int64_t now_ns)
+static swg_verdict ask_ramp(swg_circuit *circuit, swg_permit *permit, uint64_t word, int64_t now_ns)
 {
     swg_cell *cell = circuit->parts.cell;
     const uint64_t turn = swg__add_relaxed_u64(&cell->ramp_turn, 1);
@@ -142,8 +141,8 @@ static swg_verdict ask_closed(swg_circuit *circuit, swg_permit *permit, uint64_t
     return *again ? SWG_PERMITTED : ask_ramp(circuit, permit, word, now_ns);
 }
 
-static swg_verdict ask_open(swg_circuit *circuit, swg_permit *permit, uint64_t word,
-                            int64_t now_ns, bool *again)
+static swg_verdict ask_open(swg_circuit *circuit, swg_permit *permit, uint64_t word, int64_t now_ns,
+                            bool *again)
 {
     const int64_t wait_ns = swg__word_wait_ns(word, now_ns);
     if (wait_ns > 0) {
@@ -153,6 +152,20 @@ static swg_verdict ask_open(swg_circuit *circuit, swg_permit *permit, uint64_t w
     bool all_out;
     *again = !take_probe(circuit, permit, word, now_ns, &all_out);
     return SWG_PERMITTED;
+}
+
+/* Open and nothing else to ask: the answer a dead dependency gives all the time. */
+static bool plainly_open(const swg_circuit *circuit, uint64_t word, int64_t now_ns,
+                         int64_t *retry_ns)
+{
+    if (swg__word_state(word) != SWG_OPEN ||
+        swg__load_relaxed_u64(&circuit->parts.cell->override) != 0) {
+        return false;
+    }
+    const int64_t now = swg__no_earlier(circuit, now_ns);
+    const int64_t wait_ns = swg__word_wait_ns(word, now);
+    *retry_ns = now + wait_ns;
+    return wait_ns > 0;
 }
 
 /* The breaker's answer. A permit it grants is filled; of a no, retry_ns. */
@@ -201,7 +214,7 @@ static swg_verdict ask_limits(swg_circuit *circuit, swg_permit *permit, int64_t 
         (bound && verdict != SWG_PERMITTED)) {
         return verdict;
     }
-    const swg__holdings holdings = swg__block_holdings(&circuit->panel->block, circuit->number);
+    const swg__holdings holdings = swg__panel_holdings(circuit);
     const uint32_t max = swg__inflight_max(cell);
     permit->owner = swg__panel_owner(circuit->panel);
     if (swg__bulkhead_take(&cell->inflight, holdings, permit->owner,
@@ -231,6 +244,24 @@ static void count_rejection(swg_circuit *circuit, swg_verdict verdict)
     }
 }
 
+/* A no to a caller without an override. */
+static swg_verdict refuse(swg_circuit *circuit, swg_permit *permit, swg_verdict verdict,
+                          int64_t now_ns)
+{
+    count_rejection(circuit, verdict);
+    if (verdict == SWG_REJECTED_PROBING || verdict == SWG_REJECTED_BULKHEAD) {
+        swg__panel_reap_lazily(circuit->panel, now_ns);
+    }
+    return reject(permit, verdict, permit->retry_ns);
+}
+
+/* Closed, no override, but a rate limit or bulkhead. */
+static swg_verdict acquire_limited(swg_circuit *circuit, swg_permit *permit, int64_t now_ns)
+{
+    const swg_verdict verdict = ask_limits(circuit, permit, now_ns, true);
+    return verdict == SWG_PERMITTED ? verdict : refuse(circuit, permit, verdict, now_ns);
+}
+
 static swg_verdict acquire_bound(swg_circuit *circuit, swg_permit *permit, int64_t now_ns)
 {
     swg_verdict verdict = ask_breaker(circuit, permit, now_ns);
@@ -244,11 +275,7 @@ static swg_verdict acquire_bound(swg_circuit *circuit, swg_permit *permit, int64
         permit->retry_ns = 0;
         return verdict;
     }
-    count_rejection(circuit, verdict);
-    if (verdict == SWG_REJECTED_PROBING || verdict == SWG_REJECTED_BULKHEAD) {
-        swg__panel_reap_lazily(circuit->panel, now_ns);
-    }
-    return reject(permit, verdict, permit->retry_ns);
+    return refuse(circuit, permit, verdict, now_ns);
 }
 
 /* Forced closed, or a dry run: all go, whatever the machine says. */
@@ -308,10 +335,20 @@ swg_verdict swg_acquire(swg_circuit *circuit, swg_permit *permit, int64_t now_ns
                            .epoch = swg__word_epoch(word),
                            .circuit = circuit->number,
                            .held = SWG__HELD_CALL};
-    if (swg__word_state(word) == SWG_CLOSED && swg__load_relaxed_u32(&cell->features) == 0 &&
-        swg__load_relaxed_u64(&cell->override) == 0) {
-        return SWG_PERMITTED;
+    if (swg__word_state(word) == SWG_CLOSED && swg__load_relaxed_u64(&cell->override) == 0) {
+        const uint32_t features = swg__load_relaxed_u32(&cell->features);
+        if (features == 0) {
+            return SWG_PERMITTED;
+        }
+        if (swg__stall_ms(cell) == 0) {
+            return acquire_limited(circuit, permit, now_ns < 0 ? 0 : now_ns);
+        }
     }
     permit->held = 0;
+    if (plainly_open(circuit, word, now_ns, &permit->retry_ns)) {
+        count_rejection(circuit, SWG_REJECTED_OPEN);
+        permit->verdict = SWG_REJECTED_OPEN;
+        return SWG_REJECTED_OPEN;
+    }
     return acquire_checked(circuit, permit, now_ns < 0 ? 0 : now_ns);
 }

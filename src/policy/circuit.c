@@ -1,4 +1,5 @@
-/* A circuit's life: found or made, configured, overridden, reset. None of this is on a call's path. */
+/* A circuit's life: found or made, configured, overridden, reset. None of this is on a call's path.
+ */
 #include <switchgear/circuit.h>
 #include <string.h>
 

@@ -21,7 +21,7 @@ typedef struct row {
 
 #define FIELD(name, fallback, low, high, optional, unit, range)                                    \
     {                                                                                              \
-        #name, offsetof(swg_circuit_config, name), fallback, low, high, optional, unit, range      \
+#name, offsetof(swg_circuit_config, name), fallback, low, high, optional, unit, range      \
     }
 
 static const row fields[] = {

@@ -1,5 +1,5 @@
-/* How did it go? Gives back what the permit holds, counts the outcome, and moves the circuit if that
- * outcome was the one. */
+/* How did it go? Gives back what the permit holds, counts the outcome, and moves the circuit if
+ * that outcome was the one. */
 #include <sched.h>
 #include <switchgear/circuit.h>
 
@@ -30,10 +30,10 @@ static void give_slot(swg_circuit *circuit, const swg_permit *permit, int64_t no
 {
     swg_cell *cell = circuit->parts.cell;
     if ((permit->held & SWG__HELD_SLOT) != 0) {
-        swg__bulkhead_give(&cell->inflight,
-                           swg__block_holdings(&circuit->panel->block, circuit->number),
-                           permit->owner);
-        swg__raise(&cell->progress, now_ns);
+        swg__bulkhead_give(&cell->inflight, swg__panel_holdings(circuit), permit->owner);
+        if (swg__stall_ms(cell) != 0) {
+            swg__raise(&cell->progress, now_ns);
+        }
     }
 }
 
@@ -98,8 +98,8 @@ static bool count_probe(swg_circuit *circuit, const swg_permit *permit, swg_outc
         return false;
     }
     swg__expire_probes(circuit, permit->epoch, now_ns);
-    const bool ended = swg__probe_end(parts->window, permit->held >> SWG__HELD_LEASE_SHIFT, permit,
-                                      outcome, slow);
+    const bool ended =
+        swg__probe_end(parts->window, permit->held >> SWG__HELD_LEASE_SHIFT, permit, outcome, slow);
     swg__settle_probes(circuit, word, now_ns);
     return ended;
 }
@@ -137,18 +137,22 @@ __attribute__((noinline)) static void release_checked(swg_circuit *circuit, swg_
         swg__add_relaxed_u64(&cell->stale, 1);
     }
     count_outcome(cell, outcome, slow, in_stripe);
-    swg__raise(&cell->last_outcome, now);
+    if (!in_stripe) {
+        swg__raise(&cell->last_outcome, now);
+    }
 }
 
 void swg_release(swg_circuit *circuit, swg_permit *permit, swg_outcome outcome, int64_t now_ns)
 {
-    if (permit->held == SWG__HELD_CALL && outcome == SWG_SUCCESS) {
+    const bool plain = permit->held != 0 && (permit->held & SWG__HELD_PROBE) == 0;
+    if (plain && outcome == SWG_SUCCESS) {
         const swg_cell *cell = circuit->parts.cell;
         /* acquire: pairs with the swap in transition.c */
         const uint64_t word = swg__load_acquire_u64(&cell->word);
         if (swg__word_state(word) == SWG_CLOSED && swg__word_epoch(word) == permit->epoch &&
             !is_slow(cell, now_ns - permit->acquired_ns) && now_ns >= permit->acquired_ns) {
             if (count_quickly(circuit, word, now_ns)) {
+                give_slot(circuit, permit, now_ns);
                 permit->held = 0;
                 return;
             }

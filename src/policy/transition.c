@@ -108,8 +108,7 @@ bool swg__move_half_open(swg_circuit *circuit, uint64_t word, int64_t now_ns)
 bool swg__move_closed(swg_circuit *circuit, uint64_t word, const swg__evidence *evidence,
                       int64_t now_ns)
 {
-    const bool ramps =
-        evidence->cause != SWG_CAUSE_RESET && swg__ramp_ms(circuit->parts.cell) != 0;
+    const bool ramps = evidence->cause != SWG_CAUSE_RESET && swg__ramp_ms(circuit->parts.cell) != 0;
     const uint64_t next =
         swg__word_make(ramps ? SWG__RAMPING : SWG_CLOSED, swg__epoch_after(swg__word_epoch(word)),
                        0, now_ns / SWG__NS_PER_MS);
@@ -127,8 +126,8 @@ void swg__expire_probes(swg_circuit *circuit, uint64_t epoch, int64_t now_ns)
 bool swg__settle_probes(swg_circuit *circuit, uint64_t word, int64_t now_ns)
 {
     const swg__parts *parts = &circuit->parts;
-    const swg__probes probes = swg__probe_count(parts->window, swg__word_epoch(word),
-                                                swg__probe_ms(parts->cell), now_ns);
+    const swg__probes probes =
+        swg__probe_count(parts->window, swg__word_epoch(word), swg__probe_ms(parts->cell), now_ns);
     const swg__evidence evidence = swg__probe_judge(swg__limits_read(parts->cell), probes);
     switch (evidence.cause) {
     case SWG_CAUSE_NONE:
@@ -142,8 +141,7 @@ bool swg__settle_probes(swg_circuit *circuit, uint64_t word, int64_t now_ns)
     }
 }
 
-void swg__record_override(swg_circuit *circuit, swg_override kind, int64_t until_ns,
-                          int64_t now_ns)
+void swg__record_override(swg_circuit *circuit, swg_override kind, int64_t until_ns, int64_t now_ns)
 {
     swg_cell *cell = circuit->parts.cell;
     const uint64_t word = swg__load_seq_u64(&cell->word);

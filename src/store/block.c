@@ -42,9 +42,9 @@ static places places_of(uint32_t circuits, uint32_t processes, uint32_t journal)
 static uint64_t signature(void)
 {
     const uint64_t facts[] = {
-        SWG__LAYOUT_VERSION, sizeof(swg_header),  sizeof(swg_process), sizeof(swg_entry),
-        sizeof(swg_cell),    sizeof(swg_window),  sizeof(swg_stripe),  SWG__STRIPES,
-        SWG__SLOTS,          SWG__PROBES_MAX,     SWG__RING_WORDS,     0x0102030405060708 & 0xff,
+        SWG__LAYOUT_VERSION, sizeof(swg_header), sizeof(swg_process), sizeof(swg_entry),
+        sizeof(swg_cell),    sizeof(swg_window), sizeof(swg_stripe),  SWG__STRIPES,
+        SWG__SLOTS,          SWG__PROBES_MAX,    SWG__RING_WORDS,     0x0102030405060708 & 0xff,
     };
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
@@ -80,7 +80,8 @@ int swg__panel_settle(swg_panel_config *settled, const swg_panel_config *config)
     full.journal = full.journal != 0 ? full.journal : 1024;
     full.access = full.access != 0 ? full.access : SWG_ACCESS_OWNER;
     if (!in_range(full.circuits, 1, 1000000) || !in_range(full.processes, 1, SWG__PROCESSES_MAX) ||
-        !in_range(full.journal, 16, 1000000) || !in_range(full.access, SWG_ACCESS_OWNER, SWG_ACCESS_GROUP)) {
+        !in_range(full.journal, 16, 1000000) ||
+        !in_range(full.access, SWG_ACCESS_OWNER, SWG_ACCESS_GROUP)) {
         return SWG_EINVAL;
     }
     uint32_t journal = 16;

@@ -1,5 +1,5 @@
-/* Names to cells: open addressing with linear probing over a table of cell numbers. Entries are only
- * ever added.
+/* Names to cells: open addressing with linear probing over a table of cell numbers. Entries are
+ * only ever added.
  *
  * A cell's claim is owner:16 state:2. A cell is claimed, filled, then entered in the table by one
  * compare-and-swap; two openers of one name meet at the same place, and the later gives its cell
@@ -22,8 +22,8 @@ int64_t swg__directory_find(const swg__block *block, const char *name);
 /* Claims a free cell for `owner` and gives it the name, or -1: full. Then fill it, and enter it. */
 int64_t swg__directory_claim(const swg__block *block, const char *name, uint16_t owner);
 
-/* Makes a claimed cell findable. Returns the cell that has the name: this one, or another's that came
- * first, and then this one is free again. */
+/* Makes a claimed cell findable. Returns the cell that has the name: this one, or another's that
+ * came first, and then this one is free again. */
 uint32_t swg__directory_enter(const swg__block *block, uint32_t cell);
 
 /* Settles a claim left by a dead owner. */

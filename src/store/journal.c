@@ -36,9 +36,8 @@ static uint64_t claim(const swg__block *block, uint16_t owner)
         swg_entry *entry = entry_at(block, head);
         uint64_t old = swg__load_seq_u64(&entry->claim);
         const bool taken = old >> 16 == ((head + 1) & SWG__COUNT_MASK);
-        const bool mine =
-            !taken && swg__load_seq_u64(&block->header->journal_head) == head &&
-            swg__cas_seq_u64(&entry->claim, &old, claim_make(head, owner, WRITING));
+        const bool mine = !taken && swg__load_seq_u64(&block->header->journal_head) == head &&
+                          swg__cas_seq_u64(&entry->claim, &old, claim_make(head, owner, WRITING));
         uint64_t expected = head;
         if (taken || mine) {
             swg__cas_seq_u64(&block->header->journal_head, &expected, head + 1);
@@ -89,8 +88,7 @@ static found read_entry(const swg__block *block, uint64_t sequence, swg_event *e
     return event->sequence == sequence ? FOUND : GONE;
 }
 
-size_t swg__journal_read(const swg__block *block, uint64_t *cursor, swg_event *events,
-                         size_t count)
+size_t swg__journal_read(const swg__block *block, uint64_t *cursor, swg_event *events, size_t count)
 {
     const uint64_t head = swg__load_seq_u64(&block->header->journal_head);
     const uint64_t oldest = head > block->journal_count ? head - block->journal_count : 0;

@@ -1,7 +1,7 @@
 /* The journal: the last transitions of a panel, oldest overwritten.
  *
- * Keeps: an event that was written is read whole or not at all. A writer claims an entry with its own
- * row in the claim, then anyone may move the head past it; so an entry left half-written by a
+ * Keeps: an event that was written is read whole or not at all. A writer claims an entry with its
+ * own row in the claim, then anyone may move the head past it; so an entry left half-written by a
  * process that died is known to be one, and readers pass it. */
 #ifndef SWG_STORE_JOURNAL_H
 #define SWG_STORE_JOURNAL_H

@@ -30,16 +30,16 @@ int swg_panel_format(void *memory, size_t bytes, const swg_panel_config *config)
 
 static void *map_pages(size_t bytes)
 {
-    void *memory =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
 
 static void fill_circuits(swg_panel *panel)
 {
     for (uint32_t i = 0; i < panel->block.circuit_count; i++) {
-        panel->circuits[i] = (swg_circuit){
-            .parts = swg__block_parts(&panel->block, i), .panel = panel, .number = i};
+        panel->circuits[i] =
+            (swg_circuit){.parts = swg__block_parts(&panel->block, i), .panel = panel, .number = i};
     }
 }
 
@@ -176,6 +176,15 @@ static uint16_t enter(swg_panel *panel)
     return row;
 }
 
+/* A private block copied by fork: what others hold, they hold in the parent's copy. */
+static void forget_parent(swg_panel *panel, uint16_t entered)
+{
+    swg__process_reap(&panel->block, entered);
+    for (uint32_t i = 0; i < panel->block.circuit_count && entered != 1; i++) {
+        swg__store_relaxed_u64(&panel->block.cells[i].inflight, 0);
+    }
+}
+
 uint16_t swg__panel_owner(swg_panel *panel)
 {
     if (panel->pid != 0 && panel->pid != (int32_t)getpid()) {
@@ -188,8 +197,7 @@ uint16_t swg__panel_owner(swg_panel *panel)
     }
     const uint16_t entered = enter(panel);
     if (panel->home == SWG__HOME_HEAP && entered != 0) {
-        /* A private block copied by fork: what its other rows hold is held in the parent's copy. */
-        swg__process_reap(&panel->block, entered);
+        forget_parent(panel, entered);
     }
     return entered;
 }

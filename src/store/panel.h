@@ -30,6 +30,17 @@ struct swg_panel {
 /* This process's row; entered on first use, and anew after a fork. 0: all rows are taken. */
 uint16_t swg__panel_owner(swg_panel *panel);
 
+/* Who holds slots of a circuit. On the heap nobody but us can, and nobody can die and leave some,
+ * so no rows are kept. */
+static inline swg__holdings swg__panel_holdings(const swg_circuit *circuit)
+{
+    swg__holdings holdings = swg__block_holdings(&circuit->panel->block, circuit->number);
+    if (circuit->panel->home == SWG__HOME_HEAP) {
+        holdings.rows = NULL;
+    }
+    return holdings;
+}
+
 /* Reaps the dead, at most once a second: for those who meet a limit that the dead may hold. */
 void swg__panel_reap_lazily(swg_panel *panel, int64_t now_ns);
 

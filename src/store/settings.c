@@ -36,10 +36,9 @@ void swg__settings_store(swg_cell *cell, const swg_circuit_config *c)
     const uint32_t features =
         (on(c->rate_per_s) != 0 ? SWG__FEATURE_RATE : 0) | (counts ? SWG__FEATURE_INFLIGHT : 0);
 
-    swg__store_relaxed_u64(&cell->config[0], (uint64_t)c->probes << 54 |
-                                                 on(c->failure_threshold) << 34 |
-                                                 on(c->slow_pct) << 27 | on(c->failure_pct) << 20 |
-                                                 c->calls_min);
+    swg__store_relaxed_u64(&cell->config[0],
+                           (uint64_t)c->probes << 54 | on(c->failure_threshold) << 34 |
+                               on(c->slow_pct) << 27 | on(c->failure_pct) << 20 | c->calls_min);
     swg__store_relaxed_u64(&cell->config[1], pair(c->recovery_ms_max, c->recovery_ms));
     swg__store_relaxed_u64(&cell->config[2], pair(on(c->recovery_jitter_pct), c->probe_ms));
     swg__store_relaxed_u64(&cell->config[3], pair(on(c->inflight_max), on(c->ramp_ms)));

@@ -1,6 +1,6 @@
-/* How a circuit's configuration is kept in the block, and read back. Each word is stored at once, so
- * fields that must change together share one; between two words a reader may meet old and new, each
- * of which is valid. */
+/* How a circuit's configuration is kept in the block, and read back. Each word is stored at once,
+ * so fields that must change together share one; between two words a reader may meet old and new,
+ * each of which is valid. */
 #ifndef SWG_STORE_SETTINGS_H
 #define SWG_STORE_SETTINGS_H
 

@@ -1,6 +1,6 @@
-/* POSIX shared memory. A block is formatted in a file without a name and then given one, by link(2),
- * which only one of many starters can win; so a block that can be found is a whole one, and a
- * starter that dies leaves nothing behind. */
+/* POSIX shared memory. A block is formatted in a file without a name and then given one, by
+ * link(2), which only one of many starters can win; so a block that can be found is a whole one,
+ * and a starter that dies leaves nothing behind. */
 #include <limits.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -66,11 +66,17 @@ static op draw_op(void)
 {
     const uint32_t dice = draw(1000);
     op o = {.a = draw(1 << 30), .b = draw(1 << 30)};
-    o.kind = dice < 470 ? GET : dice < 960 ? PUT : dice < 975 ? BACK : dice < 982 ? RESET
-             : dice < 991 ? OVERRIDE : CONFIGURE;
+    o.kind = dice < 470   ? GET
+             : dice < 960 ? PUT
+             : dice < 975 ? BACK
+             : dice < 982 ? RESET
+             : dice < 991 ? OVERRIDE
+                          : CONFIGURE;
     const uint32_t time = draw(100);
-    o.step_ns = time < 40 ? 0 : time < 90 ? draw(4000) * 1000 : time < 99 ? draw(200) * MS
-                                                                          : draw(100000) * MS;
+    o.step_ns = time < 40   ? 0
+                : time < 90 ? draw(4000) * 1000
+                : time < 99 ? draw(200) * MS
+                            : draw(100000) * MS;
     if (draw(3) == 0) {
         o.step_ns = o.step_ns / MS * MS;
     }
@@ -226,7 +232,8 @@ static int play(game *g, uint64_t seed, const op *ops, int count)
     random_state = seed;
     draw_config(&config);
     const uint64_t mood = draw(1000000);
-    if (swg_panel_open(&panel, NULL, SWG_PANEL(.circuits = 1, .processes = 2, .journal = 16)) != SWG_OK ||
+    if (swg_panel_open(&panel, NULL, SWG_PANEL(.circuits = 1, .processes = 2, .journal = 16)) !=
+            SWG_OK ||
         swg_circuit_open(&g->circuit, panel, "c", &config) != SWG_OK) {
         snprintf(g->why, sizeof(g->why), "the configuration was refused");
         return 0;
@@ -251,8 +258,8 @@ static void draw_sequence(uint64_t seed, op *ops)
     }
 }
 
-static const char *const kinds[] = {"acquire", "release", "clock back", "reset", "override",
-                                    "configure"};
+static const char *const kinds[] = {"acquire", "release",  "clock back",
+                                    "reset",   "override", "configure"};
 
 static void report(game *g, uint64_t seed, op *ops)
 {
@@ -279,7 +286,8 @@ static void report(game *g, uint64_t seed, op *ops)
         }
     }
     swg_circuit_config *c = &g->r.config;
-    printf("  window %u ms / %u calls, min %u, failures %u %%, slow %u %% > %u ms, row %u, recovery %u-%u, "
+    printf("  window %u ms / %u calls, min %u, failures %u %%, slow %u %% > %u ms, row %u, "
+           "recovery %u-%u, "
            "probes %u for %u ms, in flight %u, rate %u\n",
            c->window_ms, c->window_calls, c->calls_min, c->failure_pct, c->slow_pct, c->slow_ms,
            c->failure_threshold, c->recovery_ms, c->recovery_ms_max, c->probes, c->probe_ms,
@@ -292,8 +300,9 @@ int main(void)
     static op ops[STEPS];
     const char *only = getenv("SWG_SEED");
     const uint64_t first = only != NULL ? strtoull(only, NULL, 10) : 1;
-    const uint64_t count = only != NULL ? 1 : getenv("SWG_LONG") != NULL ? 100 * FAST_SEQUENCES
-                                                                         : FAST_SEQUENCES;
+    const uint64_t count = only != NULL                 ? 1
+                           : getenv("SWG_LONG") != NULL ? 100 * FAST_SEQUENCES
+                                                        : FAST_SEQUENCES;
     uint64_t states[3] = {0};
     for (uint64_t seed = first; seed < first + count; seed++) {
         draw_sequence(seed, ops);

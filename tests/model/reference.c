@@ -57,8 +57,8 @@ static void close(ref *r, int64_t now_ns, bool ramp)
     r->ramping = ramp && on(r->config.ramp_ms);
 }
 
-/* Which outcomes are in the window at a time: the last N, or those in this tenth of the window and the
- * nine before. */
+/* Which outcomes are in the window at a time: the last N, or those in this tenth of the window and
+ * the nine before. */
 static bool in_window(const ref *r, int i, int64_t now_ns)
 {
     if (on(r->config.window_calls)) {

@@ -1,5 +1,5 @@
-/* A circuit, slow and obvious: every outcome ever is kept in a list, and each question is answered by
- * going through it. Written from the promises, not from the library. */
+/* A circuit, slow and obvious: every outcome ever is kept in a list, and each question is answered
+ * by going through it. Written from the promises, not from the library. */
 #ifndef TESTS_REFERENCE_H
 #define TESTS_REFERENCE_H
 
@@ -47,7 +47,8 @@ typedef struct ref {
 
 void ref_init(ref *r, const swg_circuit_config *settled);
 
-/* May the call go? `open_until_ns` is what the library drew with its jitter off, so none is needed. */
+/* May the call go? `open_until_ns` is what the library drew with its jitter off, so none is needed.
+ */
 swg_verdict ref_acquire(ref *r, int64_t now_ns, int *permit);
 void ref_release(ref *r, int permit, swg_outcome outcome, int64_t now_ns);
 void ref_reset(ref *r, int64_t now_ns);

@@ -1,5 +1,5 @@
-/* Processes and threads on one circuit in shared memory, a killer among them, newcomers joining all the
- * while. After each round everybody is killed, the dead are reaped, and the block must add up.
+/* Processes and threads on one circuit in shared memory, a killer among them, newcomers joining all
+ * the while. After each round everybody is killed, the dead are reaped, and the block must add up.
  *
  *   stress_campaign [--seconds N | --minutes N] [--seed N] [--processes N] [--threads N] */
 #include <pthread.h>
@@ -190,8 +190,10 @@ static uint64_t round_of(pid_t *pids, unsigned *seed, int64_t until_ns)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: stress_campaign [--seconds N | --minutes N] [--seed N] [--processes 1-%d] "
-                    "[--threads 1-%d]\n", PROCESSES_MAX, THREADS_MAX);
+    fprintf(stderr,
+            "usage: stress_campaign [--seconds N | --minutes N] [--seed N] [--processes 1-%d] "
+            "[--threads 1-%d]\n",
+            PROCESSES_MAX, THREADS_MAX);
     return 2;
 }
 

@@ -93,8 +93,7 @@ static int run_schedule(void)
         }
         choice *c = &x.choices[step];
         if (step >= x.depth) {
-            *c = (choice){.options = (uint8_t)count,
-                          .preempts = last >= 0 && !x.done[last]};
+            *c = (choice){.options = (uint8_t)count, .preempts = last >= 0 && !x.done[last]};
         }
         last = list[c->taken];
         x.running = last;

@@ -1,7 +1,7 @@
-/* Small programs of public operations under every interleaving. The oracle is the library itself, one
- * operation after the other: whatever the threads do, the end must be one that some sequential order
- * of the operations has, verdicts included. On top of that each program states what must hold in
- * every order. */
+/* Small programs of public operations under every interleaving. The oracle is the library itself,
+ * one operation after the other: whatever the threads do, the end must be one that some sequential
+ * order of the operations has, verdicts included. On top of that each program states what must hold
+ * in every order. */
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,14 +35,15 @@ typedef struct program {
     const swg_circuit_config *config;
     void (*setup)(swg_circuit *circuit, swg_permit *permits);
     op ops[EXPLORE_THREADS_MAX][OPS_MAX];
-    int state;        /* expected at the end; -1: any */
-    int permitted;    /* expected number of GETs permitted; -1: any */
-    int held_max;     /* permits out at any instant; 0: any */
-    int preemptions;  /* bound for the short form */
+    int state;       /* expected at the end; -1: any */
+    int permitted;   /* expected number of GETs permitted; -1: any */
+    int held_max;    /* permits out at any instant; 0: any */
+    int preemptions; /* bound for the short form */
 } program;
 
-/* What is compared: everything an order of operations can tell, but for the count of stale outcomes:
- * one that ends while another opens the circuit may still be counted in the epoch that is ending. */
+/* What is compared: everything an order of operations can tell, but for the count of stale
+ * outcomes: one that ends while another opens the circuit may still be counted in the epoch that is
+ * ending. */
 typedef struct ending {
     uint64_t epoch, calls, failures, slow, outcomes, events, rejected;
     uint32_t state, in_a_row, inflight, probes_in, probes_out;
@@ -97,7 +98,8 @@ static void do_op(int thread, int index)
         swg_circuit_reset(circuit, at(o->at_ms));
         break;
     case CONFIGURE:
-        swg_circuit_configure(circuit, SWG_CIRCUIT(.calls_min = 2, .recovery_jitter_pct = SWG_NONE));
+        swg_circuit_configure(circuit,
+                              SWG_CIRCUIT(.calls_min = 2, .recovery_jitter_pct = SWG_NONE));
         break;
     case READ:
         swg_circuit_read(circuit, at(o->at_ms), &snapshot);
@@ -306,65 +308,213 @@ static const swg_circuit_config min3_60 = {EXACT, .calls_min = 3, .failure_pct =
 static const swg_circuit_config min2 = {EXACT, .calls_min = 2, .probes = 2};
 static const swg_circuit_config min2_one = {EXACT, .calls_min = 2, .probes = 1};
 static const swg_circuit_config row3 = {EXACT, .failure_pct = SWG_NONE, .failure_threshold = 3};
-static const swg_circuit_config slots = {EXACT, .window_ms = 10000, .calls_min = 5, .failure_pct = 65};
-static const swg_circuit_config ring = {EXACT, .window_calls = 4, .calls_min = 4, .failure_pct = 50};
+static const swg_circuit_config slots = {EXACT, .window_ms = 10000, .calls_min = 5,
+                                         .failure_pct = 65};
+static const swg_circuit_config ring = {EXACT, .window_calls = 4, .calls_min = 4,
+                                        .failure_pct = 50};
 static const swg_circuit_config one_slot = {EXACT, .inflight_max = 1};
 static const swg_circuit_config two_slots = {EXACT, .inflight_max = 2, .rate_per_s = 3};
 static const swg_circuit_config two_tokens = {EXACT, .rate_per_s = 2};
 
-#define OK(p, ms) {PUT, p, SWG_SUCCESS, ms}
-#define BAD(p, ms) {PUT, p, SWG_FAILURE, ms}
-#define TAKE(p, ms) {GET, p, SWG_SUCCESS, ms}
+#define OK(p, ms)                                                                                  \
+    {                                                                                              \
+        PUT, p, SWG_SUCCESS, ms                                                                    \
+    }
+#define BAD(p, ms)                                                                                 \
+    {                                                                                              \
+        PUT, p, SWG_FAILURE, ms                                                                    \
+    }
+#define TAKE(p, ms)                                                                                \
+    {                                                                                              \
+        GET, p, SWG_SUCCESS, ms                                                                    \
+    }
 
 static const program programs[] = {
-    {"the last two outcomes fill the window", &min4, one_each,
-     {{OK(0, 1)}, {BAD(1, 1)}}, SWG_OPEN, -1, 0, 2},
-    {"two successes reach calls_min", &min3_60, two_failures,
-     {{OK(0, 1)}, {OK(1, 1)}}, SWG_OPEN, -1, 0, 2},
-    {"three outcomes, one transition", &min2, fresh,
-     {{BAD(0, 1)}, {BAD(1, 1)}, {BAD(2, 1)}}, SWG_OPEN, -1, 0, 1},
-    {"the first outcomes of a window", &min4, fresh,
-     {{OK(0, 1)}, {OK(1, 1)}, {BAD(2, 1)}}, SWG_CLOSED, -1, 0, 1},
-    {"a new slot begins and old successes leave", &slots, six_and_four,
-     {{OK(0, 10000)}, {OK(1, 10000)}}, SWG_OPEN, -1, 0, 2},
-    {"a new slot and a failure", &slots, six_and_four,
-     {{OK(0, 10000)}, {BAD(1, 10000)}}, -1, -1, 0, 2},
-    {"one is late by a slot", &slots, six_and_four,
-     {{OK(0, 10000)}, {OK(1, 1500)}, {BAD(2, 11000)}}, -1, -1, 0, 1},
-    {"one is late by more than the window", &slots, six_and_four,
-     {{OK(0, 40000)}, {BAD(1, 1500)}}, -1, -1, 0, 2},
-    {"failures in a row and a success", &row3, two_failures,
-     {{BAD(0, 1)}, {OK(1, 1)}}, -1, -1, 0, 2},
-    {"a clean ring gets a failure", &ring, full_of_successes,
-     {{BAD(0, 1)}, {OK(1, 1)}, {OK(2, 1)}}, SWG_CLOSED, -1, 0, 1},
-    {"a clean ring gets two failures", &ring, full_of_successes,
-     {{BAD(0, 1)}, {BAD(1, 1)}}, SWG_OPEN, -1, 0, 2},
-    {"a ring fills", &ring, one_each,
-     {{OK(0, 1)}, {OK(1, 1)}, {BAD(2, 1)}}, -1, -1, 0, 1},
-    {"three callers, the wait is over, two probes", &min2, opened,
-     {{TAKE(4, 5000)}, {TAKE(5, 5000)}, {TAKE(6, 5000)}}, SWG_HALF_OPEN, 2, 2, 1},
-    {"two callers, one probe, one of them done with it", &min2_one, opened,
-     {{TAKE(4, 5000), OK(4, 5001)}, {TAKE(5, 5000)}}, -1, -1, 0, 2},
-    {"two probes come back", &min2, probing,
-     {{OK(0, 5001)}, {OK(1, 5001)}, {TAKE(4, 5001)}}, SWG_CLOSED, -1, 0, 1},
-    {"two probes come back, one failed", &min2, probing,
-     {{OK(0, 5001)}, {BAD(1, 5001)}}, SWG_OPEN, -1, 0, 2},
-    {"a probe is given back and taken again", &min2, probing,
-     {{{PUT, 0, SWG_IGNORED, 5001}}, {TAKE(4, 5001)}, {TAKE(5, 5001)}}, SWG_HALF_OPEN, -1, 0, 1},
-    {"a probe too late meets the next caller", &min2_one, probing,
-     {{OK(0, 15000)}, {TAKE(4, 15000)}}, SWG_OPEN, 0, 0, 2},
-    {"an old outcome and a reset", &min2, opened,
-     {{OK(0, 1)}, {{RESET, 0, SWG_SUCCESS, 1}}, {BAD(1, 1)}}, SWG_CLOSED, -1, 0, 1},
-    {"new limits and an outcome", &min4, two_failures,
-     {{OK(0, 1)}, {{CONFIGURE, 0, SWG_SUCCESS, 1}}}, -1, -1, 0, 2},
-    {"a bulkhead of one", &one_slot, nothing,
-     {{TAKE(4, 0), OK(4, 1)}, {TAKE(5, 0), OK(5, 1)}, {TAKE(6, 0), OK(6, 1)}}, -1, -1, 1, 1},
-    {"a bulkhead of two behind a rate of three", &two_slots, nothing,
-     {{TAKE(4, 0)}, {TAKE(5, 0)}, {TAKE(6, 0)}}, -1, 2, 2, 1},
-    {"two tokens for three", &two_tokens, nothing,
-     {{TAKE(4, 0)}, {TAKE(5, 0)}, {TAKE(6, 0)}}, -1, 2, 2, 1},
-    {"a reader changes nothing", &min2, opened,
-     {{TAKE(4, 5000)}, {{READ, 0, SWG_SUCCESS, 5000}}}, SWG_HALF_OPEN, 1, 0, 2},
+    {"the last two outcomes fill the window",
+     &min4,
+     one_each,
+     {{OK(0, 1)}, {BAD(1, 1)}},
+     SWG_OPEN,
+     -1,
+     0,
+     2},
+    {"two successes reach calls_min",
+     &min3_60,
+     two_failures,
+     {{OK(0, 1)}, {OK(1, 1)}},
+     SWG_OPEN,
+     -1,
+     0,
+     2},
+    {"three outcomes, one transition",
+     &min2,
+     fresh,
+     {{BAD(0, 1)}, {BAD(1, 1)}, {BAD(2, 1)}},
+     SWG_OPEN,
+     -1,
+     0,
+     1},
+    {"the first outcomes of a window",
+     &min4,
+     fresh,
+     {{OK(0, 1)}, {OK(1, 1)}, {BAD(2, 1)}},
+     SWG_CLOSED,
+     -1,
+     0,
+     1},
+    {"a new slot begins and old successes leave",
+     &slots,
+     six_and_four,
+     {{OK(0, 10000)}, {OK(1, 10000)}},
+     SWG_OPEN,
+     -1,
+     0,
+     2},
+    {"a new slot and a failure",
+     &slots,
+     six_and_four,
+     {{OK(0, 10000)}, {BAD(1, 10000)}},
+     -1,
+     -1,
+     0,
+     2},
+    {"one is late by a slot",
+     &slots,
+     six_and_four,
+     {{OK(0, 10000)}, {OK(1, 1500)}, {BAD(2, 11000)}},
+     -1,
+     -1,
+     0,
+     1},
+    {"one is late by more than the window",
+     &slots,
+     six_and_four,
+     {{OK(0, 40000)}, {BAD(1, 1500)}},
+     -1,
+     -1,
+     0,
+     2},
+    {"failures in a row and a success",
+     &row3,
+     two_failures,
+     {{BAD(0, 1)}, {OK(1, 1)}},
+     -1,
+     -1,
+     0,
+     2},
+    {"a clean ring gets a failure",
+     &ring,
+     full_of_successes,
+     {{BAD(0, 1)}, {OK(1, 1)}, {OK(2, 1)}},
+     SWG_CLOSED,
+     -1,
+     0,
+     1},
+    {"a clean ring gets two failures",
+     &ring,
+     full_of_successes,
+     {{BAD(0, 1)}, {BAD(1, 1)}},
+     SWG_OPEN,
+     -1,
+     0,
+     2},
+    {"a ring fills", &ring, one_each, {{OK(0, 1)}, {OK(1, 1)}, {BAD(2, 1)}}, -1, -1, 0, 1},
+    {"three callers, the wait is over, two probes",
+     &min2,
+     opened,
+     {{TAKE(4, 5000)}, {TAKE(5, 5000)}, {TAKE(6, 5000)}},
+     SWG_HALF_OPEN,
+     2,
+     2,
+     1},
+    {"two callers, one probe, one of them done with it",
+     &min2_one,
+     opened,
+     {{TAKE(4, 5000), OK(4, 5001)}, {TAKE(5, 5000)}},
+     -1,
+     -1,
+     0,
+     2},
+    {"two probes come back",
+     &min2,
+     probing,
+     {{OK(0, 5001)}, {OK(1, 5001)}, {TAKE(4, 5001)}},
+     SWG_CLOSED,
+     -1,
+     0,
+     1},
+    {"two probes come back, one failed",
+     &min2,
+     probing,
+     {{OK(0, 5001)}, {BAD(1, 5001)}},
+     SWG_OPEN,
+     -1,
+     0,
+     2},
+    {"a probe is given back and taken again",
+     &min2,
+     probing,
+     {{{PUT, 0, SWG_IGNORED, 5001}}, {TAKE(4, 5001)}, {TAKE(5, 5001)}},
+     SWG_HALF_OPEN,
+     -1,
+     0,
+     1},
+    {"a probe too late meets the next caller",
+     &min2_one,
+     probing,
+     {{OK(0, 15000)}, {TAKE(4, 15000)}},
+     SWG_OPEN,
+     0,
+     0,
+     2},
+    {"an old outcome and a reset",
+     &min2,
+     opened,
+     {{OK(0, 1)}, {{RESET, 0, SWG_SUCCESS, 1}}, {BAD(1, 1)}},
+     SWG_CLOSED,
+     -1,
+     0,
+     1},
+    {"new limits and an outcome",
+     &min4,
+     two_failures,
+     {{OK(0, 1)}, {{CONFIGURE, 0, SWG_SUCCESS, 1}}},
+     -1,
+     -1,
+     0,
+     2},
+    {"a bulkhead of one",
+     &one_slot,
+     nothing,
+     {{TAKE(4, 0), OK(4, 1)}, {TAKE(5, 0), OK(5, 1)}, {TAKE(6, 0), OK(6, 1)}},
+     -1,
+     -1,
+     1,
+     1},
+    {"a bulkhead of two behind a rate of three",
+     &two_slots,
+     nothing,
+     {{TAKE(4, 0)}, {TAKE(5, 0)}, {TAKE(6, 0)}},
+     -1,
+     2,
+     2,
+     1},
+    {"two tokens for three",
+     &two_tokens,
+     nothing,
+     {{TAKE(4, 0)}, {TAKE(5, 0)}, {TAKE(6, 0)}},
+     -1,
+     2,
+     2,
+     1},
+    {"a reader changes nothing",
+     &min2,
+     opened,
+     {{TAKE(4, 5000)}, {{READ, 0, SWG_SUCCESS, 5000}}},
+     SWG_HALF_OPEN,
+     1,
+     0,
+     2},
 };
 
 static bool run(const program *p, int preemptions, uint64_t most)
@@ -372,7 +522,10 @@ static bool run(const program *p, int preemptions, uint64_t most)
     int done[EXPLORE_THREADS_MAX] = {0};
     int total[EXPLORE_THREADS_MAX] = {0};
     int order[EXPLORE_THREADS_MAX * OPS_MAX];
-    exploration e = {.preemptions = preemptions, .reset = restore, .body = body, .check = check,
+    exploration e = {.preemptions = preemptions,
+                     .reset = restore,
+                     .body = body,
+                     .check = check,
                      .schedules_max = most};
     for (int t = 0; t < EXPLORE_THREADS_MAX; t++) {
         while (total[t] < OPS_MAX && p->ops[t][total[t]].kind != NOTHING) {
@@ -428,8 +581,12 @@ static bool counter_check(void *state)
 static bool finds_a_lost_update(void)
 {
     bool guarded = false;
-    exploration e = {.threads = 2, .preemptions = 1, .reset = counter_reset, .body = counter_body,
-                     .check = counter_check, .state = &guarded};
+    exploration e = {.threads = 2,
+                     .preemptions = 1,
+                     .reset = counter_reset,
+                     .body = counter_body,
+                     .check = counter_check,
+                     .state = &guarded};
     const bool found = !explore(&e);
     guarded = true;
     return found && explore(&e);

@@ -1,6 +1,7 @@
-/* A process killed at every point. The library yields before each atomic access; a child runs a small
- * program on a shared block and kills itself with SIGKILL at access number k, for every k until it gets
- * through. After each death the survivors must find a block in which everything goes on. */
+/* A process killed at every point. The library yields before each atomic access; a child runs a
+ * small program on a shared block and kills itself with SIGKILL at access number k, for every k
+ * until it gets through. After each death the survivors must find a block in which everything goes
+ * on. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,9 +29,9 @@ void swg__yield(void)
 typedef struct scene {
     const char *name;
     const swg_circuit_config *config;
-    void (*before)(swg_circuit *circuit);                     /* by the survivor */
-    void (*victim)(swg_panel *panel, swg_circuit *circuit);   /* dies somewhere in here */
-    void (*after)(swg_panel *panel, swg_circuit *circuit);    /* must hold after reaping */
+    void (*before)(swg_circuit *circuit);                   /* by the survivor */
+    void (*victim)(swg_panel *panel, swg_circuit *circuit); /* dies somewhere in here */
+    void (*after)(swg_panel *panel, swg_circuit *circuit);  /* must hold after reaping */
 } scene;
 
 #define EXACT .size = sizeof(swg_circuit_config), .recovery_jitter_pct = SWG_NONE
@@ -173,8 +174,8 @@ static void manage(swg_panel *panel, swg_circuit *circuit)
     swg_circuit *other;
     swg_circuit_open(&other, panel, "other", SWG_CIRCUIT(.calls_min = 2));
     swg_circuit_override(circuit, SWG_FORCED_OPEN, NOW + 1000 * MS, "drill");
-    swg_circuit_configure(circuit, SWG_CIRCUIT(.calls_min = 3, .probes = 2,
-                                               .recovery_jitter_pct = SWG_NONE));
+    swg_circuit_configure(
+        circuit, SWG_CIRCUIT(.calls_min = 3, .probes = 2, .recovery_jitter_pct = SWG_NONE));
     swg_circuit_override(circuit, SWG_OVERRIDE_NONE, 0, NULL);
     swg_circuit_reset(circuit, NOW);
 }

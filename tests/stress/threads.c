@@ -1,4 +1,5 @@
-/* Threads on one circuit with everything on; meant for ThreadSanitizer. Time is a counter they share. */
+/* Threads on one circuit with everything on; meant for ThreadSanitizer. Time is a counter they
+ * share. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -175,7 +175,8 @@ END_TEST
 
 START_TEST(blocks_that_are_none)
 {
-    const swg_panel_config small = {.size = sizeof(small), .circuits = 2, .processes = 2, .journal = 16};
+    const swg_panel_config small = {
+        .size = sizeof(small), .circuits = 2, .processes = 2, .journal = 16};
     const size_t bytes = swg_panel_bytes(&small);
     char *memory = aligned_alloc(64, (bytes + 127) / 64 * 64);
     swg_panel *panel;
@@ -197,7 +198,8 @@ START_TEST(blocks_that_are_none)
     swg_panel *handles[3];
     ck_assert_int_eq(swg_panel_attach(&handles[0], memory, bytes), SWG_OK);
     ck_assert_int_eq(swg_panel_attach(&handles[1], memory, bytes), SWG_OK);
-    ck_assert_int_eq(swg_panel_attach(&handles[2], memory, bytes), SWG_EFULL); /* two process rows */
+    ck_assert_int_eq(swg_panel_attach(&handles[2], memory, bytes),
+                     SWG_EFULL); /* two process rows */
     swg_panel_close(&handles[0]);
     ck_assert_int_eq(swg_panel_attach(&handles[2], memory, bytes), SWG_OK);
     swg_panel_close(&handles[1]);
@@ -276,7 +278,8 @@ START_TEST(a_forked_child_is_a_process_of_its_own)
     snprintf(name, sizeof(name), "/swg-fork-%d", (int)getpid());
     ck_assert_int_eq(swg_panel_open(&panel, name, SWG_PANEL(.processes = 4)), SWG_OK);
     swg_panel_unlink(name);
-    ck_assert_int_eq(swg_circuit_open(&circuit, panel, "c", SWG_CIRCUIT(.inflight_max = 9)), SWG_OK);
+    ck_assert_int_eq(swg_circuit_open(&circuit, panel, "c", SWG_CIRCUIT(.inflight_max = 9)),
+                     SWG_OK);
     swg_permit mine;
     swg_acquire(circuit, &mine, 1000);
     const pid_t pid = fork();

@@ -83,8 +83,9 @@ void play(bench *b, const row *rows, int count)
                 }
                 found = swg_state_name((swg_state)snapshot_at(b, r->at_ms).state);
             }
-            ck_assert_msg(strcmp(found, r->expected) == 0, "row %d (%g ms, %s, time %d): %s, not %s",
-                          i, r->at_ms, r->action, n + 1, found, r->expected);
+            ck_assert_msg(strcmp(found, r->expected) == 0,
+                          "row %d (%g ms, %s, time %d): %s, not %s", i, r->at_ms, r->action, n + 1,
+                          found, r->expected);
         }
     }
 }

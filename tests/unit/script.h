@@ -1,10 +1,10 @@
 /* A circuit played from a script of lines: "TIME_MS ACTION -> EXPECTED".
  *
- * Actions: get (acquire, and keep the permit), ok / fail / time / ign / can (release the oldest kept
- * permit), late OUTCOME (release the newest kept), read (look only), tick (reap nothing, read).
- * Expected: a verdict for get ("yes", "open", "probing", "ramp", "rate", "bulkhead", "forced"), else
- * the state seen afterwards ("closed", "open", "half_open"). A repeat count may stand before an
- * action. Time is injected, from START_MS. */
+ * Actions: get (acquire, and keep the permit), ok / fail / time / ign / can (release the oldest
+ * kept permit), late OUTCOME (release the newest kept), read (look only), tick (reap nothing,
+ * read). Expected: a verdict for get ("yes", "open", "probing", "ramp", "rate", "bulkhead",
+ * "forced"), else the state seen afterwards ("closed", "open", "half_open"). A repeat count may
+ * stand before an action. Time is injected, from START_MS. */
 #ifndef TESTS_SCRIPT_H
 #define TESTS_SCRIPT_H
 

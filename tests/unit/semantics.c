@@ -6,7 +6,11 @@
 #include <string.h>
 
 /* Shorthand: a call that begins and ends at once. */
-#define CALL(ms, outcome, state) {ms, "get", "yes", 0}, {ms, outcome, state, 0}
+#define CALL(ms, outcome, state)                                                                   \
+    {ms, "get", "yes", 0},                                                                         \
+    {                                                                                              \
+        ms, outcome, state, 0                                                                      \
+    }
 
 #define EXACT .recovery_jitter_pct = SWG_NONE
 
@@ -52,8 +56,8 @@ END_TEST
 START_TEST(S1_both_windows_agree)
 {
     for (int kind = 0; kind < 2; kind++) {
-        bench *b = bench_open(SWG_CIRCUIT(.window_calls = kind ? 10 : 0, .calls_min = 10,
-                                          .failure_pct = 30, EXACT));
+        bench *b = bench_open(
+            SWG_CIRCUIT(.window_calls = kind ? 10 : 0, .calls_min = 10, .failure_pct = 30, EXACT));
         calls(b, 0, 8, "ok", "closed");
         calls(b, 1, 1, "fail", "closed");
         calls(b, 1, 1, "fail", "closed");
@@ -65,14 +69,15 @@ END_TEST
 
 START_TEST(S2_slow_is_strictly_longer)
 {
-    bench *b = bench_open(
-        SWG_CIRCUIT(.calls_min = 2, .slow_pct = 100, .slow_ms = 100, .failure_pct = SWG_NONE, EXACT));
+    bench *b = bench_open(SWG_CIRCUIT(.calls_min = 2, .slow_pct = 100, .slow_ms = 100,
+                                      .failure_pct = SWG_NONE, EXACT));
     PLAY(b, {0, "get", "yes", 4}, {100, "ok", "closed", 2}, {100.001, "ok", "closed", 2});
     ck_assert_int_eq(snapshot_at(b, 101).window_slow, 2);
     ck_assert_int_eq(snapshot_at(b, 101).window_calls, 4);
     bench_close(b);
 
-    b = bench_open(SWG_CIRCUIT(.calls_min = 2, .slow_pct = 100, .slow_ms = 100, .failure_pct = 100));
+    b = bench_open(
+        SWG_CIRCUIT(.calls_min = 2, .slow_pct = 100, .slow_ms = 100, .failure_pct = 100));
     PLAY(b, {0, "get", "yes", 2}, {101, "ok", "closed"}, {101, "fail", "open"});
     bench_close(b); /* the slow failure counts as slow too: 2 of 2 */
 }
@@ -138,7 +143,7 @@ START_TEST(S7_time_window_holds_nine_tenths_to_all)
     bench *b = bench_open(SWG_CIRCUIT(.window_ms = 1000, .calls_min = 100, EXACT));
     calls(b, 0, 1, "ok", "closed");
     calls(b, 99, 1, "fail", "closed");
-    ck_assert_int_eq(snapshot_at(b, 999).window_calls, 2); /* 9/10 at least: 99 + 900 */
+    ck_assert_int_eq(snapshot_at(b, 999).window_calls, 2);  /* 9/10 at least: 99 + 900 */
     ck_assert_int_eq(snapshot_at(b, 1000).window_calls, 0); /* at most 1000 ms of past */
     calls(b, 1000, 1, "ok", "closed");
     ck_assert_int_eq(snapshot_at(b, 1000).window_calls, 1);
@@ -209,8 +214,8 @@ END_TEST
 
 START_TEST(S12_a_hung_probe_counts_as_failed)
 {
-    bench *b = bench_open(SWG_CIRCUIT(.calls_min = 1, .recovery_ms = 100, .probes = 1, .probe_ms = 50,
-                                      .failure_pct = 50, EXACT));
+    bench *b = bench_open(SWG_CIRCUIT(.calls_min = 1, .recovery_ms = 100, .probes = 1,
+                                      .probe_ms = 50, .failure_pct = 50, EXACT));
     PLAY(b, CALL(0, "fail", "open"), {100, "get", "yes"}, {149, "get", "probing"},
          {150, "get", "open"}, {151, "ok", "open"}, {349, "get", "open"}, {350, "get", "yes"},
          {351, "ok", "closed"});
@@ -222,10 +227,11 @@ START_TEST(S13_waits_double_and_closing_resets)
 {
     bench *b = bench_open(SWG_CIRCUIT(.calls_min = 1, .recovery_ms = 100, .recovery_ms_max = 350,
                                       .probes = 1, EXACT));
-    PLAY(b, CALL(0, "fail", "open"), {100, "get", "yes"}, {100, "fail", "open"}, {299, "get", "open"},
-         {300, "get", "yes"}, {300, "fail", "open"}, {649, "get", "open"}, {650, "get", "yes"},
-         {650, "fail", "open"}, {999, "get", "open"}, {1000, "get", "yes"}, {1000, "ok", "closed"},
-         CALL(1001, "fail", "open"), {1100, "get", "open"}, {1101, "get", "yes"});
+    PLAY(b, CALL(0, "fail", "open"), {100, "get", "yes"}, {100, "fail", "open"},
+         {299, "get", "open"}, {300, "get", "yes"}, {300, "fail", "open"}, {649, "get", "open"},
+         {650, "get", "yes"}, {650, "fail", "open"}, {999, "get", "open"}, {1000, "get", "yes"},
+         {1000, "ok", "closed"}, CALL(1001, "fail", "open"), {1100, "get", "open"},
+         {1101, "get", "yes"});
     bench_close(b);
 }
 END_TEST
@@ -276,8 +282,8 @@ static int admitted(bench *b, double from_ms, double to_ms, int n)
 
 START_TEST(S14_traffic_comes_back_linearly)
 {
-    bench *b = bench_open(SWG_CIRCUIT(.calls_min = 1, .recovery_ms = 100, .probes = 1,
-                                      .ramp_ms = 1000, EXACT));
+    bench *b = bench_open(
+        SWG_CIRCUIT(.calls_min = 1, .recovery_ms = 100, .probes = 1, .ramp_ms = 1000, EXACT));
     PLAY(b, CALL(0, "fail", "open"), {100, "get", "yes"}, {100, "ok", "closed"});
     ck_assert_int_eq(snapshot_at(b, 600).ramp_pct, 55);
     const int begin = admitted(b, 100, 101, 1000);
@@ -397,7 +403,8 @@ START_TEST(S21_configuring_keeps_state_and_window)
     calls(b, 0, 4, "fail", "closed");
     ck_assert_int_eq(swg_circuit_configure(b->circuit, SWG_CIRCUIT(.calls_min = 5, EXACT)), SWG_OK);
     ck_assert_int_eq(snapshot_at(b, 0).window_calls, 4);
-    calls(b, 1, 1, "ok", "open"); /* the next outcome, though a success, is judged by the new limit */
+    calls(b, 1, 1, "ok",
+          "open"); /* the next outcome, though a success, is judged by the new limit */
     ck_assert_int_eq(swg_circuit_configure(b->circuit, SWG_CIRCUIT(.window_calls = 50)), SWG_OK);
     ck_assert_int_eq(snapshot_at(b, 1).state, SWG_OPEN);
     bench_close(b);
