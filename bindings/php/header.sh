@@ -14,4 +14,5 @@ int *__errno_location(void);
 TXT
 for header in types panel circuit; do
     echo "#include <switchgear/$header.h>"
-done | ${CC:-cc} -E -P -nostdinc -I"$work" -I"$include" '-D_Static_assert(...)=' -xc - | grep -v '^;$'
+done | ${CC:-cc} -E -P -nostdinc -I"$work" -I"$include" '-D_Static_assert(...)=' -xc - |
+    grep -v '^[; ]*$'

@@ -5,7 +5,8 @@ require_relative "../../bindings/ruby/lib/switchgear"
 
 include Switchgear
 
-STRUCTS = { "swg_panel_config" => Native::PanelConfig, "swg_circuit_config" => Native::CircuitConfig,
+STRUCTS = { "swg_panel_config" => Native::PanelConfig,
+            "swg_circuit_config" => Native::CircuitConfig,
             "swg_snapshot" => Native::Snapshot }.freeze
 BYTES = { Fiddle::TYPE_CHAR => 1, -Fiddle::TYPE_INT => 4, -Fiddle::TYPE_LONG => 8,
           Fiddle::TYPE_LONG => 8, -Fiddle::TYPE_LONG_LONG => 8, Fiddle::TYPE_LONG_LONG => 8 }.freeze

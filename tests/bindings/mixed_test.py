@@ -130,9 +130,11 @@ class MixedTest(unittest.TestCase):
             self.call("php", "failure", START)
         with switchgear.Panel(self.name) as panel:
             events, _ = panel.events()
-        self.assertEqual([(e.name, e.before.name, e.after.name, e.failures, e.at_ns) for e in events],
-                         [("payments", "CLOSED", "OPEN", 5, START)])
-        self.assertEqual(events[0].pid, self.workers["php"].process.pid)
+        (event,) = events
+        self.assertEqual(event.name, "payments")
+        self.assertEqual((event.before.name, event.after.name), ("CLOSED", "OPEN"))
+        self.assertEqual((event.failures, event.at_ns), (5, START))
+        self.assertEqual(event.pid, self.workers["php"].process.pid)
 
 
 if __name__ == "__main__":

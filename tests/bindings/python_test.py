@@ -104,9 +104,10 @@ class CallTest(PackageTest):
         with self.assertRaises(Rejected) as caught:
             with circuit.call():
                 self.fail("was called")
-        self.assertEqual((caught.exception.verdict, caught.exception.retry_after), (Verdict.OPEN, 4.0))
-        self.assertEqual(str(caught.exception), "payments: rejected (open), retry after 4.000 s")
-        self.assertEqual(pickle.loads(pickle.dumps(caught.exception)).retry_after, 4.0)
+        no = caught.exception
+        self.assertEqual((no.verdict, no.retry_after), (Verdict.OPEN, 4.0))
+        self.assertEqual(str(no), "payments: rejected (open), retry after 4.000 s")
+        self.assertEqual(pickle.loads(pickle.dumps(no)).retry_after, 4.0)
 
     def test_decorator(self):
         circuit = self.circuit()
@@ -220,7 +221,8 @@ class PermitTest(PackageTest):
 class ConfigTest(PackageTest):
     def test_keywords(self):
         config = self.circuit(slow="500ms", slow_pct="80%", failure_pct=30).snapshot().config
-        self.assertEqual((config["slow_ms"], config["slow_pct"], config["failure_pct"]), (500, 80, 30))
+        self.assertEqual((config["slow_ms"], config["slow_pct"]), (500, 80))
+        self.assertEqual(config["failure_pct"], 30)
         self.assertIsNone(config["rate_per_s"])
 
     def test_profile(self):

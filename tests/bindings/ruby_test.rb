@@ -100,7 +100,8 @@ TESTS = {
     config = circuit.snapshot.config
     expect([500, 80, nil], config.values_at(:slow_ms, :slow_pct, :rate_per_s))
     classic = panel.circuit("classic", profile: :classic, recovery: "4s")
-    expect([5, 1, 4000], classic.snapshot.config.values_at(:failure_threshold, :probes, :recovery_ms))
+    config = classic.snapshot.config
+    expect([5, 1, 4000], config.values_at(:failure_threshold, :probes, :recovery_ms))
     other = panel.circuit("classic", probes: 7)
     expect([true, 1], [other.differs?, other.snapshot.config_conflicts])
     circuit.configure(failure_threshold: 9)
