@@ -125,6 +125,7 @@ typedef struct swg_snapshot {
     int64_t last_outcome_ns;
     uint64_t config_conflicts;
     swg_circuit_config config;
+    uint32_t config_room[46];
     uint64_t reserved[24];
 } swg_snapshot;
 int swg_circuit_open(swg_circuit **circuit, swg_panel *panel, const char *name,

@@ -68,8 +68,14 @@ typedef struct swg_snapshot {
     int64_t last_outcome_ns;                  /* 0: none yet */
     uint64_t config_conflicts;                /* openers that asked for another configuration */
     swg_circuit_config config;                /* in force, defaults resolved */
+    uint32_t config_room[46];                 /* what the configuration may grow into */
     uint64_t reserved[24];
 } swg_snapshot;
+
+#ifndef __cplusplus
+_Static_assert(sizeof(swg_circuit_config) + sizeof(((swg_snapshot *)0)->config_room) == 256,
+               "a configuration that grows takes of its room, so that nothing moves");
+#endif
 
 /* Finds the circuit, or claims a free row for it. NULL config: find it, or make it with defaults.
  * Names are [A-Za-z0-9_.:/-]{1,63}. A circuit that exists keeps its configuration; asking for

@@ -105,6 +105,7 @@ static void print_snapshot(void)
     FIELD(swg_snapshot, last_outcome_ns);
     FIELD(swg_snapshot, config_conflicts);
     FIELD(swg_snapshot, config);
+    FIELD(swg_snapshot, config_room);
     FIELD(swg_snapshot, reserved);
 }
 

@@ -57,7 +57,8 @@ class Snapshot(ctypes.Structure):
         ("stale", c_uint64), ("rejected", c_uint64 * VERDICTS),
         ("would_reject", c_uint64 * VERDICTS), ("transitions", c_uint64 * CAUSES),
         ("state_ns", c_int64 * STATES), ("last_outcome_ns", c_int64),
-        ("config_conflicts", c_uint64), ("config", CircuitConfig), ("reserved", c_uint64 * 24),
+        ("config_conflicts", c_uint64), ("config", CircuitConfig),
+        ("config_room", c_uint32 * 46), ("reserved", c_uint64 * 24),
     ]
 
 

@@ -55,6 +55,7 @@ module Switchgear
                         "uint64_t would_reject[7]", "uint64_t transitions[11]",
                         "int64_t state_ns[3]", "int64_t last_outcome_ns",
                         "uint64_t config_conflicts", "uint32_t config[18]",
+                        "uint32_t config_room[46]",
                         "uint64_t reserved[24]"
                       ])
 
