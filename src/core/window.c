@@ -2,6 +2,10 @@
 
 #include "core/view.h"
 
+/* Others moving on can make us look again, but not so often: the words are spoilt. A new generation
+ * gives them new tags. */
+#define ATTEMPTS 100
+
 int64_t swg__seen(const swg__parts *parts)
 {
     int64_t seen = swg__load_relaxed_i64(&parts->cell->seen);
@@ -231,7 +235,11 @@ static bool look_ready(swg__view *v, const swg__parts *parts, uint64_t word, int
 static swg__evidence judge_latest(swg__view *v, uint64_t word, uint64_t own, int64_t now_ns)
 {
     swg__evidence evidence = {0};
-    while (!judge(v, own, &evidence)) {
+    for (int i = 0; !judge(v, own, &evidence); i++) {
+        if (i == ATTEMPTS) {
+            start_anew(v);
+            i = 0;
+        }
         if (!look_ready(v, v->parts, word, &now_ns)) {
             return (swg__evidence){0};
         }
@@ -245,7 +253,12 @@ bool swg__window_count(const swg__parts *parts, uint64_t word, bool failed, bool
     swg__view v;
     pending todo = {.success = !failed, .failed = failed, .slow = slow, .own = SWG__ALL};
     const int64_t boundary = swg__load_seq_i64(&parts->cell->boundary);
+    int attempt = 0;
     do {
+        if (attempt++ == ATTEMPTS) {
+            start_anew(&v);
+            attempt = 0;
+        }
         if (!look_ready(&v, parts, word, &now_ns)) {
             return !failed && !todo.success; /* a slow success may have been counted by half */
         }

@@ -32,14 +32,19 @@ static inline uint64_t swg__window_make(uint32_t generation, uint32_t calls, uin
     return (uint64_t)generation << 32 | (uint64_t)calls << 22 | ms;
 }
 
+/* Both are read so that no word, however spoilt, leads outside the ring or to a slot of no length.
+ */
 static inline uint32_t swg__window_calls(uint64_t window)
 {
-    return (uint32_t)(window >> 22 & 0x3ff);
+    const uint32_t calls = (uint32_t)(window >> 22 & 0x3ff);
+    const uint32_t room = SWG__RING_WORDS * SWG__RING_PER_WORD;
+    return calls < room ? calls : room;
 }
 
 static inline uint32_t swg__window_ms(uint64_t window)
 {
-    return (uint32_t)(window & 0x3fffff);
+    const uint32_t ms = (uint32_t)(window & 0x3fffff);
+    return ms != 0 ? ms : 1;
 }
 
 static inline uint32_t swg__window_serial(uint64_t window, uint64_t word)

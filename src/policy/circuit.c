@@ -165,6 +165,12 @@ void swg_circuit_reset(swg_circuit *circuit, int64_t now_ns)
     } while (!swg__move_closed(circuit, word, &evidence, seen > now_ns ? seen : now_ns));
 }
 
+/* In a spoilt block a name may have no end. */
+static bool has_name(const swg_cell *cell)
+{
+    return memchr(cell->name, '\0', sizeof(cell->name)) != NULL;
+}
+
 swg_circuit *swg_circuit_next(swg_panel *panel, const swg_circuit *previous)
 {
     if (panel == NULL) {
@@ -172,7 +178,7 @@ swg_circuit *swg_circuit_next(swg_panel *panel, const swg_circuit *previous)
     }
     for (uint32_t i = previous == NULL ? 0 : previous->number + 1; i < panel->block.circuit_count;
          i++) {
-        if (swg__directory_ready(&panel->block, i)) {
+        if (swg__directory_ready(&panel->block, i) && has_name(&panel->block.cells[i])) {
             return handle(panel, i);
         }
     }

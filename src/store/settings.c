@@ -21,7 +21,7 @@ static void store_window(swg_cell *cell, const swg_circuit_config *c)
     uint64_t next;
     do {
         const uint32_t calls = (uint32_t)on(c->window_calls);
-        const uint32_t ms = calls == 0 ? c->window_ms : 0;
+        const uint32_t ms = calls == 0 ? c->window_ms : 1;
         if (swg__window_calls(old) == calls && swg__window_ms(old) == ms) {
             return;
         }
