@@ -136,15 +136,21 @@ typedef struct swg__limits {
     uint32_t probes;
 } swg__limits;
 
+static inline uint32_t swg__between(uint64_t value, uint32_t low, uint32_t high)
+{
+    return value < low ? low : value > high ? high : (uint32_t)value;
+}
+
+/* In a spoilt block too, every limit is one a configuration could have. */
 static inline swg__limits swg__limits_read(const swg_cell *cell)
 {
     const uint64_t word = swg__load_relaxed_u64(&cell->config[0]);
     const swg__limits limits = {
-        .calls_min = word & 0xfffff,
-        .failure_pct = word >> 20 & 0x7f,
-        .slow_pct = word >> 27 & 0x7f,
+        .calls_min = swg__between(word & 0xfffff, 1, 1000000),
+        .failure_pct = swg__between(word >> 20 & 0x7f, 0, 100),
+        .slow_pct = swg__between(word >> 27 & 0x7f, 0, 100),
         .failure_threshold = word >> 34 & 0xfffff,
-        .probes = word >> 54 & 0x1f,
+        .probes = swg__between(word >> 54 & 0x1f, 1, SWG__PROBES_MAX),
     };
     return limits;
 }

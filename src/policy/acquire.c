@@ -10,6 +10,10 @@
 #include "policy/transition.h"
 #include "store/settings.h"
 
+/* Each time around somebody else has moved the circuit: more often than this it is a spoilt block.
+ */
+#define ATTEMPTS 1000
+
 static swg_verdict reject(swg_permit *permit, swg_verdict verdict, int64_t retry_ns)
 {
     permit->verdict = (uint8_t)verdict;
@@ -171,7 +175,7 @@ static bool plainly_open(const swg_circuit *circuit, uint64_t word, int64_t now_
 /* The breaker's answer. A permit it grants is filled; of a no, retry_ns. */
 static swg_verdict ask_breaker(swg_circuit *circuit, swg_permit *permit, int64_t now_ns)
 {
-    for (;;) {
+    for (int i = 0; i < ATTEMPTS; i++) {
         const uint64_t word = swg__load_seq_u64(&circuit->parts.cell->word);
         const int64_t now = swg__no_earlier(circuit, now_ns);
         bool again = false;
@@ -193,6 +197,7 @@ static swg_verdict ask_breaker(swg_circuit *circuit, swg_permit *permit, int64_t
             return verdict;
         }
     }
+    return SWG_REJECTED_OPEN;
 }
 
 /* `bound`: may it say no? Under an override all go, but those in flight are still counted. */
