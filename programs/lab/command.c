@@ -116,6 +116,16 @@ static const cli_command lab_commands[] = {
         .run = lab_stage_run,
     },
     {
+        .name = "host",
+        .summary = "The same with one breaker in shared memory for all three, beside one each.",
+        .details = "Both worlds have breakers and live through the same outage at the same time: "
+                   "in one every instance has its own, in the other all share one circuit of a "
+                   "panel in shared memory. The table tells what sharing saves.",
+        .example = "switchgear lab host --once",
+        .options = stage_options,
+        .run = lab_stage_run,
+    },
+    {
         .name = "break",
         .summary = "Make the service of a running lab sick.",
         .example = "switchgear lab break hang --rate 80%",

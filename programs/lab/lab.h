@@ -111,6 +111,9 @@ uint16_t lab_instance_port(const lab *l, const stage_world *plan, int index);
 bool lab_ports_free(lab *l);
 bool lab_start_members(lab *l);
 bool lab_start_loads(lab *l);
+
+/* Removes the names of shared panels; those who have them open keep them. */
+void lab_forget_panels(lab *l);
 size_t lab_members(lab *l, member **members); /* all that were started; room for every one */
 void lab_stop_members(lab *l);
 void lab_mark_phase(lab *l);

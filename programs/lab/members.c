@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <switchgear/switchgear.h>
 #include <unistd.h>
 
 enum { ARGV_MAX = 64, TEXT_MAX = 4096, SERVICE_PORT = 9000, INSTANCE_PORT = 8001, ROW = 10 };
@@ -119,7 +120,7 @@ static void add_circuit(command *c, const world *w)
     while ((pair = cli_next(args, "set", &at)))
         add(c, "--set=%s", pair);
     if (w->plan->panel)
-        add(c, "--panel=%s", w->plan->panel);
+        add(c, "--panel=%s-%d", w->plan->panel, (int)getpid());
 }
 
 static bool start_instance(world *w, int index)
@@ -167,6 +168,17 @@ bool lab_start_loads(lab *l)
             return false;
     }
     return true;
+}
+
+void lab_forget_panels(lab *l)
+{
+    for (int i = 0; i < l->world_count; i++) {
+        char name[64];
+        if (!l->worlds[i].plan->panel)
+            continue;
+        snprintf(name, sizeof name, "%s-%d", l->worlds[i].plan->panel, (int)getpid());
+        swg_panel_unlink(name);
+    }
 }
 
 /* ---- the rest of their lives ---------------------------------------------------------------- */

@@ -185,7 +185,9 @@ static void tell_story(lab *l, int signals)
 static void run(lab *l, int signals)
 {
     story_begin(l);
-    if (lab_start_members(l) && wait_ready(l, signals) && lab_start_loads(l))
+    bool ready = lab_start_members(l) && wait_ready(l, signals);
+    lab_forget_panels(l); /* all have it open by now: nothing is left, whoever dies */
+    if (ready && lab_start_loads(l))
         tell_story(l, signals);
     else if (!l->ended_by && l->phase != LAB_OVER)
         l->trouble = true;

@@ -20,6 +20,23 @@ static const stage stages[] = {
                    .healthy_ms = 4000,
                    .outage_ms = 15000},
     },
+    {
+        .name = "host",
+        .title = "one breaker for all processes of the host",
+        .story = {"Two worlds live through the same outage at the same time. In one, instances",
+                  "A, B and C have a circuit each and find out for themselves; in the other",
+                  "they share one in shared memory, and what one learns all know.", NULL},
+        .world_count = 2,
+        .worlds =
+            {{.name = "a breaker each", .breakers = true, .port_row = 1},
+             {.name = "one for all", .breakers = true, .panel = "/switchgear-lab", .port_row = 0}},
+        .script = {.fault = FAULT_HANG,
+                   .rate_pct = 90,
+                   .calls_per_s = 200,
+                   .timeout_ms = 250,
+                   .healthy_ms = 4000,
+                   .outage_ms = 15000},
+    },
 };
 
 const stage *stage_find(const char *name)

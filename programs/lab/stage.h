@@ -13,7 +13,7 @@ enum { STAGE_WORLDS_MAX = 4, STAGE_INSTANCES = 3 };
 typedef struct stage_world {
     const char *name; /* "with breakers" */
     bool breakers;
-    const char *panel; /* the one its instances share; NULL: each has its own */
+    const char *panel; /* the one its instances share, its name begun; NULL: each has its own */
     int port_row;      /* 0: 9000 and 8001 to 8003; each further row ten higher */
 } stage_world;
 

@@ -147,8 +147,8 @@ static void tell_transition(member *m, const swg_event *event)
         return;
     }
     what_next(next, sizeof next, event);
-    const char *shared = m->world->plan->panel ? "all (by " : "";
     const char *world_name = breaker_worlds(l) > 1 ? m->world->plan->name : "";
+    const char *shared = !m->world->plan->panel ? "" : *world_name ? "(by " : "all (by ";
     out_line(o, "%6.1f s  %s%s %s%s%s%s%s → %s%s: %s%s", (double)(event->at_ns - l->start_ns) / 1e9,
              out_paint(o, out_state_style(to, 0)), out_state_sign(to, 0), world_name,
              *world_name ? " " : "", shared, m->label, *shared ? ")" : "", out_state_word(to, 0),

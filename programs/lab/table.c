@@ -82,6 +82,14 @@ static void cell_probes(char *text, const world *w, const tally_summary *s)
         out_count(text, s->probes);
 }
 
+/* Each time the host tried whether the service is well: with a circuit each, every one tries. */
+static void cell_probes_each(char *text, const world *w, const tally_summary *s)
+{
+    int circuits = w->plan->panel ? 1 : STAGE_INSTANCES;
+    if (w->plan->breakers && s->periods)
+        snprintf(text, CELL, "%.1f", (double)s->probes * circuits / (double)s->periods);
+}
+
 static void cell_flaps(char *text, const world *w, const tally_summary *s)
 {
     if (w->plan->breakers)
@@ -116,6 +124,7 @@ static const struct {
     {"time callers spent waiting, all together", cell_waited},
     {"calls that reached the sick service", cell_reached},
     {"probes", cell_probes},
+    {"probes of all instances at each try", cell_probes_each},
     {"flapping (OPEN → HALF-OPEN → OPEN)", cell_flaps},
     {"time in which instances disagreed", cell_disagreed},
     {"from healing until all were closed", cell_closed},
@@ -172,12 +181,12 @@ static json_t *summary_json(const world *w, const tally_summary *s)
         "reached", (json_int_t)s->reached, "reached_pct", s->reached_pct, "waiting_max",
         (json_int_t)s->waiting_max, "waited_s", s->waited_s);
     json_t *more =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "p50_us",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "p50_us",
                   (json_int_t)s->p50_ns / 1000, "p99_us", (json_int_t)s->p99_ns / 1000,
                   "rejected_p50_us", (json_int_t)s->rejected_p50_ns / 1000, "rejected_p99_us",
-                  (json_int_t)s->rejected_p99_ns / 1000, "probes", (json_int_t)s->probes, "flaps",
-                  (json_int_t)s->flaps, "disagreed_ms", (json_int_t)s->disagreed_ns / 1000000,
-                  "closed_after_ms",
+                  (json_int_t)s->rejected_p99_ns / 1000, "probes", (json_int_t)s->probes, "periods",
+                  (json_int_t)s->periods, "flaps", (json_int_t)s->flaps, "disagreed_ms",
+                  (json_int_t)s->disagreed_ns / 1000000, "closed_after_ms",
                   (json_int_t)(s->closed_after_ns < 0 ? -1 : s->closed_after_ns / 1000000));
     json_object_update(object, more);
     json_decref(more);

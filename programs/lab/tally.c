@@ -83,6 +83,7 @@ static void count_events(const tally *t, tally_summary *s)
         const swg_event *e = &t->events[i].event;
         if (e->from != SWG_HALF_OPEN)
             continue;
+        s->periods++;
         s->probes += e->calls;
         s->flaps += e->to == SWG_OPEN;
     }

@@ -37,6 +37,7 @@ typedef struct tally_summary {
     double waited_s; /* by all callers together */
     double reached_pct;
     uint64_t probes, flaps; /* flap: HALF-OPEN and back to OPEN */
+    uint64_t periods;       /* half-open periods that came to a verdict */
     int64_t disagreed_ns;
     int64_t closed_after_ns; /* from healing until the last circuit closed; -1: not all did */
 } tally_summary;
