@@ -1,6 +1,7 @@
 /* Wrong use and bad input: each gets a clear answer, the rest goes on. */
 #include <check.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,6 +270,42 @@ START_TEST(shared_panels_not_to_be_trusted)
 }
 END_TEST
 
+/* Opens a panel as another user, in a group or not; the result. */
+static int open_as(const char *name, gid_t group, uint32_t access)
+{
+    const pid_t pid = fork();
+    if (pid == 0) {
+        swg_panel *panel;
+        if (setgroups(0, NULL) != 0 || setgid(group) != 0 || setuid(65534) != 0) {
+            _exit(100);
+        }
+        _exit(-swg_panel_open(&panel, name, SWG_PANEL(.circuits = 4, .access = access)));
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : -100;
+}
+
+START_TEST(the_group_gets_in_where_it_was_asked_for)
+{
+    swg_panel *panel;
+    char name[64];
+    if (geteuid() != 0) {
+        return; /* needs root to be somebody else */
+    }
+    snprintf(name, sizeof(name), "/swg-group-%d", (int)getpid());
+    ck_assert_int_eq(setegid(12345), 0);
+    ck_assert_int_eq(
+        swg_panel_open(&panel, name, SWG_PANEL(.circuits = 4, .access = SWG_ACCESS_GROUP)), SWG_OK);
+    ck_assert_int_eq(setegid(0), 0);
+    ck_assert_int_eq(open_as(name, 12345, SWG_ACCESS_GROUP), SWG_OK);
+    ck_assert_int_eq(open_as(name, 12345, SWG_ACCESS_OWNER), SWG_EACCESS);
+    ck_assert_int_eq(open_as(name, 54321, SWG_ACCESS_GROUP), SWG_EACCESS);
+    swg_panel_close(&panel);
+    ck_assert_int_eq(swg_panel_unlink(name), SWG_OK);
+}
+END_TEST
+
 START_TEST(a_forked_child_is_a_process_of_its_own)
 {
     swg_panel *panel;
@@ -354,6 +391,7 @@ int main(void)
     tcase_add_test(all, a_thousand_names_are_found_again);
     tcase_add_test(all, blocks_that_are_none);
     tcase_add_test(all, shared_panels_not_to_be_trusted);
+    tcase_add_test(all, the_group_gets_in_where_it_was_asked_for);
     tcase_add_test(all, a_forked_child_is_a_process_of_its_own);
     tcase_add_test(all, a_panel_outlives_those_who_made_it);
     tcase_add_test(all, words_for_people);
