@@ -1,0 +1,200 @@
+/* The scripts on a real server: what Redis itself adds (time, run id, expiry, its own errors). */
+#include "redis_lab.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A change of a script is a change of the protocol: it moves with this line or not at all. */
+#define SYNC_SHA1 "ed70600beca2b61ddc54f2d44debfcf290534a27"
+#define ADMIN_SHA1 "d0fa665d17de649db55ab92a8ba50d51239146c9"
+
+static struct redis_lab lab;
+static struct swg_step_request request;
+static struct swg_step_reply reply;
+
+static void start(void)
+{
+    redis_lab_start(&lab);
+    freeReplyObject(redisCommand(lab.redis, "HDEL " LAB_TAG ":m clock"));
+    memset(&request, 0, sizeof request);
+    request.schema = SWG_STEP_SCHEMA;
+    strcpy(request.reporter, "a");
+    request.entries = 1;
+    strcpy(request.entry[0].circuit, "db");
+    request.entry[0].seq = 1;
+}
+
+static void stop(void)
+{
+    redis_lab_stop(&lab);
+}
+
+static void run(const char *command)
+{
+    redisReply *r = redisCommand(lab.redis, command);
+
+    ck_assert_ptr_nonnull(r);
+    ck_assert_msg(r->type != REDIS_REPLY_ERROR, "%s: %s", command, r->str);
+    freeReplyObject(r);
+}
+
+static void report(const char *who, int64_t n, int64_t f)
+{
+    strcpy(request.reporter, who);
+    request.entry[0].n = n;
+    request.entry[0].f = f;
+    ck_assert_int_eq(redis_lab_sync(&lab, 0, "", &request, &reply), SWG_STEP_DONE);
+    request.entry[0].seq++;
+}
+
+static void refused_with(const char *code)
+{
+    struct swg_wire_clock clock = {0, ""};
+    redisReply *r;
+
+    swg_wire_sync(&lab.wire, swg_fleet_sync_sha1, LAB_TAG, clock, &request);
+    r = redis_lab_run(&lab);
+    ck_assert_int_eq(r->type, REDIS_REPLY_ERROR);
+    ck_assert_msg(strncmp(r->str, code, strlen(code)) == 0, "%s", r->str);
+    freeReplyObject(r);
+}
+
+START_TEST(the_scripts_are_the_pinned_ones)
+{
+    ck_assert_str_eq(swg_fleet_sync_sha1, SYNC_SHA1);
+    ck_assert_str_eq(swg_fleet_admin_sha1, ADMIN_SHA1);
+}
+END_TEST
+
+START_TEST(time_and_identity_are_the_servers_own)
+{
+    redisReply *info = redisCommand(lab.redis, "INFO server");
+
+    report("a", 10, 0);
+    ck_assert_ptr_nonnull(strstr(info->str, reply.server));
+    ck_assert_uint_eq(strlen(reply.server), 40);
+    ck_assert_int_gt(reply.now, INT64_C(1704067200000000));
+    ck_assert_int_eq(reply.reporters, 1);
+    freeReplyObject(info);
+}
+END_TEST
+
+START_TEST(nobody_sets_the_clock_of_a_live_shard)
+{
+    ck_assert_int_eq(redis_lab_sync(&lab, INT64_C(1790000000000000), "", &request, &reply),
+                     SWG_STEP_ARG);
+    ck_assert_int_eq(
+        redis_lab_sync(&lab, 0, "abc4567890123456789012345678901234567890", &request, &reply),
+        SWG_STEP_ARG);
+}
+END_TEST
+
+START_TEST(a_newer_schema_is_left_alone)
+{
+    run("HSET " LAB_TAG ":m v 2");
+    ck_assert_int_eq(redis_lab_sync(&lab, 0, "", &request, &reply), SWG_STEP_VERSION);
+}
+END_TEST
+
+START_TEST(a_foreign_value_is_found_before_any_write)
+{
+    char before[41], after[41];
+
+    run("HSET " LAB_TAG ":st db nonsense");
+    redis_lab_digest(&lab, before);
+    refused_with("SWGDATA ");
+    redis_lab_digest(&lab, after);
+    ck_assert_str_eq(before, after);
+}
+END_TEST
+
+START_TEST(the_servers_own_refusals_keep_their_names)
+{
+    run("CONFIG SET maxmemory 1");
+    refused_with("OOM ");
+    run("CONFIG SET maxmemory 0");
+    run("CONFIG SET min-replicas-to-write 1");
+    refused_with("NOREPLICAS ");
+    run("CONFIG SET min-replicas-to-write 0");
+    run("REPLICAOF 127.0.0.1 1");
+    refused_with("READONLY ");
+    run("SCRIPT FLUSH");
+    refused_with("NOSCRIPT ");
+}
+END_TEST
+
+static int64_t ttl(const char *key)
+{
+    redisReply *r = redisCommand(lab.redis, "PTTL %s", key);
+    int64_t left = r->integer;
+
+    freeReplyObject(r);
+    return left;
+}
+
+/* I12: what decides never expires; what is only evidence always does. */
+static void check_expiry(void)
+{
+    static const char *const lasting[] = {"m", "st", "chg", "c", "a"};
+    redisReply *keys = redisCommand(lab.redis, "KEYS " LAB_TAG ":*");
+
+    for (size_t i = 0; i < keys->elements; i++) {
+        const char *kind = keys->element[i]->str + strlen(LAB_TAG) + 1;
+        bool lasts = false;
+
+        for (size_t k = 0; k < sizeof lasting / sizeof *lasting; k++)
+            lasts = lasts || strcmp(kind, lasting[k]) == 0;
+        if (lasts)
+            ck_assert_msg(ttl(keys->element[i]->str) == -1, "%s expires", kind);
+        else
+            ck_assert_msg(ttl(keys->element[i]->str) >= 50000, "%s has no expiry", kind);
+    }
+    ck_assert_uint_ge(keys->elements, 4);
+    freeReplyObject(keys);
+}
+
+START_TEST(I12_only_evidence_expires)
+{
+    struct swg_step_order o = {
+        .schema = 1, .circuit = "db", .state = SWG_STEP_CLOSED, .who = "ops", .reason = "drill"};
+    int64_t epoch;
+
+    report("a", 50, 50);
+    check_expiry();
+    report("b", 50, 50);
+    ck_assert_int_eq(reply.view[0].state, SWG_STEP_OPEN);
+    check_expiry();
+    ck_assert_int_eq(redis_lab_admin(&lab, 0, "", &o, &epoch), SWG_STEP_DONE);
+    check_expiry();
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("fleet script");
+    TCase *t = tcase_create("redis");
+
+    tcase_add_checked_fixture(t, start, stop);
+    tcase_set_timeout(t, 30);
+    tcase_add_test(t, the_scripts_are_the_pinned_ones);
+    tcase_add_test(t, time_and_identity_are_the_servers_own);
+    tcase_add_test(t, nobody_sets_the_clock_of_a_live_shard);
+    tcase_add_test(t, a_newer_schema_is_left_alone);
+    tcase_add_test(t, a_foreign_value_is_found_before_any_write);
+    tcase_add_test(t, the_servers_own_refusals_keep_their_names);
+    tcase_add_test(t, I12_only_evidence_expires);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite());
+    int failed;
+
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
