@@ -1,5 +1,5 @@
 /* What the fleet promises, on the step function: invariants over random histories, and each rule on
- * its own. I-numbers: docs/design/fleet.md. */
+ * its own. I-numbers name the protocol's invariants. */
 #include "world.h"
 
 #include <check.h>
