@@ -79,7 +79,7 @@ swg_verdict swg__gate_ask(swg_circuit *circuit, swg_permit *permit, int64_t now_
 void swg__gate_end(swg_circuit *circuit, const swg_permit *permit, swg__gate_result result,
                    int64_t now_ns)
 {
-    if (now_ns < permit->retry_ns) {
+    if (result == SWG__GATE_UNUSED || now_ns < permit->retry_ns) {
         swg__gate_count(&circuit->parts.window->gate_results,
                         (uint32_t)(permit->epoch >> SWG__ROUND_SHIFT), result);
     }

@@ -13,7 +13,7 @@
 /* May the call pass? A permit of the gate is held in `permit`; of a no, retry_ns is set. */
 swg_verdict swg__gate_ask(swg_circuit *circuit, swg_permit *permit, int64_t now_ns);
 
-/* The probe's result, unless its lease is over. */
+/* The probe's result; one that comes after its lease is over says nothing. */
 void swg__gate_end(swg_circuit *circuit, const swg_permit *permit, swg__gate_result result,
                    int64_t now_ns);
 
