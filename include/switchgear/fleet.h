@@ -218,7 +218,7 @@ typedef struct swg_fleet_snapshot {
     uint64_t granted;     /* permits for probes */
     uint64_t probes[3];   /* results reported: failed, passed, unused */
     uint64_t transitions; /* of views */
-    uint64_t claims;      /* views the server was told because it did not have them */
+    uint64_t claims;      /* views told to a server that may not have them */
     uint64_t errors[SWG_FLEET_ERROR_COUNT];
     uint64_t dropped_events;
     uint64_t reserved[16];

@@ -121,7 +121,6 @@ static void apply_view(swg_fleet *fleet, struct client_shard *shard, const struc
         return;
     if (v->epoch < c->epoch && !(c->sent_seq == shard->seq && c->sent_epoch == c->epoch)) {
         c->claim = true;
-        fleet->stats.claims++;
         return;
     }
     take_view(fleet, c, v, now);

@@ -103,6 +103,7 @@ static void add_entries(swg_fleet *fleet, struct client_shard *shard, int need, 
         if (c->need != need)
             continue;
         c->need = NOTHING;
+        fleet->stats.claims += c->claim && c->epoch > 0;
         fill(c, shard->seq, now, &q->entry[q->entries++]);
     }
 }

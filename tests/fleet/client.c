@@ -321,8 +321,14 @@ static void trouble(void)
                                         "LOADING Redis is loading", "CLUSTERDOWN Hash slot"};
     int host = (int)client_world_below(w, (uint64_t)w->hosts);
 
-    switch (client_world_below(w, 9)) {
+    if (client_world_below(w, 2) == 0) { /* no trouble lasts for ever */
+        w->server.refuse = NULL;
+        w->host[host].cut = false;
+    }
+    switch (client_world_below(w, 11)) {
     case 0:
+    case 9:
+    case 10:
         w->healthy = !w->healthy;
         return;
     case 1:
