@@ -54,16 +54,13 @@ static void open(const struct client_circuit *c, unsigned mode, int64_t hold, in
     gate->until_ns = swg__client_max(c->until, now + hold);
 }
 
-static void probing(struct client_circuit *c, const struct client_shard *shard, int64_t hold,
-                    int64_t now, swg_gate *gate)
+static void probing(const struct client_circuit *c, int64_t hold, int64_t now, swg_gate *gate)
 {
     int64_t deadline;
 
     gate->mode = SWG_GATE_PROBING;
     gate->round = c->round;
     gate->permits = (uint32_t)swg__client_permits(c, now, &deadline);
-    if (shard->mode == SWG_FLEET_STALE)
-        gate->permits = 0;
     gate->until_ns = gate->permits > 0 ? deadline : now + hold;
 }
 
@@ -80,7 +77,7 @@ static void by_view(struct client_circuit *c, const struct client_shard *shard, 
         open(c, SWG_GATE_FORCED, hold, now, gate);
         return;
     case SWG_STEP_HALF:
-        probing(c, shard, hold, now, gate);
+        probing(c, hold, now, gate);
         return;
     case SWG_STEP_CLOSED:
         closed(c, now, gate);
@@ -112,7 +109,7 @@ void swg__client_publish(swg_fleet *fleet, struct client_circuit *c, int64_t now
 
     if (!c->known)
         return; /* what a client before us left there holds for its time */
-    if (shard->mode == SWG_FLEET_STALE || swg__client_is_out(shard))
+    if (shard->mode == SWG_FLEET_STALE || swg__client_is_out(shard)) /* no probe unconfirmed */
         swg__client_withdraw(fleet, c, now);
     if (swg__client_is_out(shard))
         on_our_own(c, shard, now, &gate);
