@@ -192,7 +192,7 @@ START_TEST(I14_cut_off_while_open)
     uint64_t permitted;
     int64_t until;
 
-    start(2);
+    start(5);
     trip();
     w->host[0].cut = true;
     permitted = w->host[0].permitted;
@@ -201,8 +201,8 @@ START_TEST(I14_cut_off_while_open)
         client_world_run(w, STEP_MS);
     ck_assert_uint_eq(w->host[0].permitted, permitted);
     w->healthy = true;
-    client_world_run(w, 205); /* of twenty calls half, for there are two hosts */
-    ck_assert_uint_le(w->host[0].permitted, permitted + 14);
+    client_world_run(w, 205); /* of twenty calls an eighth, for there are five hosts */
+    ck_assert_uint_le(w->host[0].permitted, permitted + 5);
     client_world_run(w, 4000); /* a thin share, then more: its own breaker finds out */
     ck_assert_uint_gt(w->host[0].permitted, permitted + 50);
     ck_assert_int_eq(client_world_mode(w, 0), SWG_FLEET_LOCAL);
