@@ -8,7 +8,7 @@ typedef enum swg_result {
     SWG_OK = 0, SWG_DIFFERS = 1, SWG_EINVAL = -1, SWG_ENOMEM = -2, SWG_ESYS = -3, SWG_EMAGIC = -4, SWG_ELAYOUT = -5, SWG_EFULL = -6, SWG_ENEWER = -7, SWG_EPROTO = -8, SWG_ENOENT = -9, SWG_EACCESS = -10,
 } swg_result;
 typedef enum swg_verdict {
-    SWG_PERMITTED = 0, SWG_REJECTED_OPEN = 1, SWG_REJECTED_PROBING = 2, SWG_REJECTED_RAMP = 3, SWG_REJECTED_RATE = 4, SWG_REJECTED_BULKHEAD = 5, SWG_REJECTED_FORCED = 6,
+    SWG_PERMITTED = 0, SWG_REJECTED_OPEN = 1, SWG_REJECTED_PROBING = 2, SWG_REJECTED_RAMP = 3, SWG_REJECTED_RATE = 4, SWG_REJECTED_BULKHEAD = 5, SWG_REJECTED_FORCED = 6, SWG_REJECTED_SHED = 7,
 } swg_verdict;
 typedef enum swg_outcome {
     SWG_SUCCESS = 0, SWG_FAILURE = 1, SWG_TIMEOUT = 2, SWG_IGNORED = 3, SWG_CANCELLED = 4,
@@ -23,6 +23,9 @@ typedef enum swg_override {
 typedef enum swg_cause {
     SWG_CAUSE_NONE = 0, SWG_CAUSE_FAILURE_RATE = 1, SWG_CAUSE_SLOW_RATE = 2, SWG_CAUSE_CONSECUTIVE = 3, SWG_CAUSE_STALL = 4, SWG_CAUSE_WAIT_OVER = 5, SWG_CAUSE_PROBES_PASSED = 6, SWG_CAUSE_PROBES_FAILED = 7, SWG_CAUSE_PROBES_SLOW = 8, SWG_CAUSE_RESET = 9, SWG_CAUSE_OVERRIDE = 10,
 } swg_cause;
+typedef enum swg_retry_end {
+    SWG_RETRY_GOING = 0, SWG_RETRY_DONE = 1, SWG_RETRY_FINAL = 2, SWG_RETRY_ATTEMPTS = 3, SWG_RETRY_DEADLINE = 4, SWG_RETRY_CIRCUIT = 5, SWG_RETRY_BUDGET = 6,
+} swg_retry_end;
 typedef struct swg_permit {
     int64_t acquired_ns;
     int64_t retry_ns;
@@ -59,6 +62,7 @@ const char *swg_outcome_name(swg_outcome outcome);
 const char *swg_state_name(swg_state state);
 const char *swg_override_name(swg_override kind);
 const char *swg_cause_name(swg_cause cause);
+const char *swg_retry_end_name(swg_retry_end end);
 int64_t swg_clock_ns(void);
 typedef struct swg_panel_config {
     uint32_t size;
@@ -93,6 +97,9 @@ typedef struct swg_circuit_config {
     uint32_t inflight_max;
     uint32_t rate_per_s;
     uint32_t rate_burst;
+    uint32_t inflight_ms;
+    uint32_t inflight_min;
+    uint32_t shed_factor_pct;
 } swg_circuit_config;
 extern const swg_circuit_config swg_profile_http;
 extern const swg_circuit_config swg_profile_database;
@@ -118,15 +125,20 @@ typedef struct swg_snapshot {
     uint64_t outcomes[5];
     uint64_t slow;
     uint64_t stale;
-    uint64_t rejected[7];
-    uint64_t would_reject[7];
+    uint64_t rejected[8];
+    uint64_t would_reject[8];
     uint64_t transitions[11];
     int64_t state_ns[3];
     int64_t last_outcome_ns;
     uint64_t config_conflicts;
     swg_circuit_config config;
-    uint32_t config_room[46];
-    uint64_t reserved[24];
+    uint32_t config_room[43];
+    uint32_t inflight_limit;
+    uint32_t shed_pct;
+    uint64_t retries;
+    uint64_t retries_recovered;
+    uint64_t retries_denied[7];
+    uint64_t reserved[12];
 } swg_snapshot;
 int swg_circuit_open(swg_circuit **circuit, swg_panel *panel, const char *name,
                      const swg_circuit_config *config);

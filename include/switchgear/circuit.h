@@ -29,6 +29,11 @@ typedef struct swg_circuit_config {
     uint32_t inflight_max;        /* SWG_NONE; 1 to 1 000 000: bulkhead */
     uint32_t rate_per_s;          /* SWG_NONE; 1 to 1 000 000: rate limit */
     uint32_t rate_burst;          /* = rate_per_s; 1 to 1 000 000 */
+    uint32_t inflight_ms;         /* SWG_NONE; 1 to 3 600 000: the limit adapts between inflight_min
+                                     and inflight_max, down when calls take longer than this */
+    uint32_t inflight_min;        /* 1; 1 to inflight_max */
+    uint32_t shed_factor_pct;     /* SWG_NONE; 100 to 1 000: sheds calls beyond so many percent of
+                                     those that succeed; 200 suits most. Needs a time window */
 } swg_circuit_config;
 #define SWG_CIRCUIT(...) (&(swg_circuit_config){.size = sizeof(swg_circuit_config), __VA_ARGS__})
 
@@ -68,8 +73,13 @@ typedef struct swg_snapshot {
     int64_t last_outcome_ns;                  /* 0: none yet */
     uint64_t config_conflicts;                /* openers that asked for another configuration */
     swg_circuit_config config;                /* in force, defaults resolved */
-    uint32_t config_room[46];                 /* what the configuration may grow into */
-    uint64_t reserved[24];
+    uint32_t config_room[43];                 /* what the configuration may grow into */
+    uint32_t inflight_limit;    /* in force now: inflight_max, or what it adapted to; 0: none */
+    uint32_t shed_pct;          /* share of calls shed now, rounded up */
+    uint64_t retries;           /* granted, hedges included */
+    uint64_t retries_recovered; /* calls that succeeded at a retry or hedge */
+    uint64_t retries_denied[SWG_RETRY_END_COUNT]; /* by enum swg_retry_end */
+    uint64_t reserved[12];
 } swg_snapshot;
 
 #ifndef __cplusplus

@@ -6,6 +6,7 @@
 #include <switchgear/types.h>
 #include <switchgear/panel.h>
 #include <switchgear/circuit.h>
+#include <switchgear/retry.h>
 #include <switchgear/observe.h>
 
 #endif

@@ -56,8 +56,9 @@ typedef enum swg_result {
     X(SWG_REJECTED_RAMP, 3, "ramp")         /* just recovered, traffic is let back gradually */    \
     X(SWG_REJECTED_RATE, 4, "rate")         /* the rate limit */                                   \
     X(SWG_REJECTED_BULKHEAD, 5, "bulkhead") /* as many calls in flight as allowed */               \
-    X(SWG_REJECTED_FORCED, 6, "forced")     /* an operator holds it open */
-#define SWG_VERDICT_COUNT 7
+    X(SWG_REJECTED_FORCED, 6, "forced")     /* an operator holds it open */                        \
+    X(SWG_REJECTED_SHED, 7, "shed")         /* shed, so that the rest gets through */
+#define SWG_VERDICT_COUNT 8
 
 typedef enum swg_verdict {
 #define SWG_X(name, value, text) name = value,
@@ -112,6 +113,23 @@ typedef enum swg_cause {
     SWG_CAUSES(SWG_X)
 #undef SWG_X
 } swg_cause;
+
+/* Why a call is not tried again (retry.h). */
+#define SWG_RETRY_ENDS(X)                                                                          \
+    X(SWG_RETRY_GOING, 0, "going")       /* it may be tried again */                               \
+    X(SWG_RETRY_DONE, 1, "done")         /* it succeeded, or trying again would not change it */   \
+    X(SWG_RETRY_FINAL, 2, "final")       /* the caller marked it not retryable */                  \
+    X(SWG_RETRY_ATTEMPTS, 3, "attempts") /* all attempts are used */                               \
+    X(SWG_RETRY_DEADLINE, 4, "deadline") /* the next attempt would begin after the deadline */     \
+    X(SWG_RETRY_CIRCUIT, 5, "circuit")   /* the circuit is not closed, or sheds calls */           \
+    X(SWG_RETRY_BUDGET, 6, "budget")     /* the circuit's retries are used up */
+#define SWG_RETRY_END_COUNT 7
+
+typedef enum swg_retry_end {
+#define SWG_X(name, value, text) name = value,
+    SWG_RETRY_ENDS(SWG_X)
+#undef SWG_X
+} swg_retry_end;
 
 /* The right to make one attempt. A value: keep it in the request, move it between threads of one
  * process. The library remembers nothing about it but what it holds (a probe, a bulkhead slot).
@@ -171,6 +189,7 @@ const char *swg_outcome_name(swg_outcome outcome);
 const char *swg_state_name(swg_state state);
 const char *swg_override_name(swg_override kind);
 const char *swg_cause_name(swg_cause cause);
+const char *swg_retry_end_name(swg_retry_end end);
 
 /* CLOCK_MONOTONIC in nanoseconds, the clock of every shared panel.  Threads: any. */
 int64_t swg_clock_ns(void);

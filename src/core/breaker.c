@@ -35,7 +35,5 @@ uint32_t swg__ramp_pct(int64_t age_ms, uint32_t ramp_ms)
 
 bool swg__ramp_admits(uint64_t turn, int64_t age_ms, uint32_t ramp_ms)
 {
-    /* 2^32 / golden ratio: multiples of it modulo 2^32 fill the range evenly (Knuth, TAOCP 6.4). */
-    const uint32_t place = (uint32_t)turn * UINT32_C(2654435769);
-    return (uint64_t)place * 1000 >> 32 < ramp_permille(age_ms, ramp_ms);
+    return (uint64_t)swg__spread(turn) * 1000 >> 32 < ramp_permille(age_ms, ramp_ms);
 }

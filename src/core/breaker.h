@@ -80,8 +80,15 @@ int64_t swg__word_age_ms(uint64_t word, int64_t now_ns);
 swg__evidence swg__judge_rates(swg__limits limits, uint64_t calls, uint64_t failures,
                                uint64_t slow);
 
+/* Spreads turns evenly over 32 bits: multiples of 2^32 / golden ratio, modulo 2^32 (Knuth, TAOCP
+ * 6.4), so that any share of them is met evenly. */
+static inline uint32_t swg__spread(uint64_t turn)
+{
+    return (uint32_t)turn * UINT32_C(2654435769);
+}
+
 /* Ramp: is this turn admitted, `age_ms` into a ramp of `ramp_ms`? Admits 10 % rising linearly to
- * 100 %, spread evenly (turns follow the golden ratio's low-discrepancy sequence). */
+ * 100 %. */
 bool swg__ramp_admits(uint64_t turn, int64_t age_ms, uint32_t ramp_ms);
 uint32_t swg__ramp_pct(int64_t age_ms, uint32_t ramp_ms);
 

@@ -35,9 +35,7 @@ static uint64_t share(uint64_t word, int64_t now_ns)
 
 bool swg__gate_ramp_admits(uint64_t word, uint64_t turn, int64_t now_ns)
 {
-    /* the same sequence as swg__ramp_admits */
-    const uint32_t place = (uint32_t)turn * UINT32_C(2654435769);
-    return (uint64_t)place * 1000000 >> 32 < share(word, now_ns);
+    return (uint64_t)swg__spread(turn) * 1000000 >> 32 < share(word, now_ns);
 }
 
 void swg__gate_count(swg_au64 *results, uint32_t round, swg__gate_result result)

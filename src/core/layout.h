@@ -17,7 +17,7 @@ enum {
     SWG__RING_WORDS = 42,    /* count window: words of 24 outcomes, 1 008 in all */
     SWG__RING_PER_WORD = 24, /* two bits each, under a 16-bit tag */
     SWG__PROCESSES_MAX = 4095,
-    SWG__CONFIG_WORDS = 6,
+    SWG__CONFIG_WORDS = 7,
 };
 
 #define SWG__NS_PER_MS INT64_C(1000000)
@@ -25,6 +25,7 @@ enum {
 /* cell->features */
 #define SWG__FEATURE_RATE 1u
 #define SWG__FEATURE_INFLIGHT 2u /* bulkhead or stall detection: calls in flight are counted */
+#define SWG__FEATURE_SHED 4u
 
 /* permit->held: flags, and in the upper four bits the number of the probe lease */
 #define SWG__HELD_CALL 1u
@@ -56,9 +57,7 @@ typedef struct swg_cell {
 
     /* Lines 2 and 3. */
     _Alignas(64) swg_au64 rejected[SWG_VERDICT_COUNT];
-    swg_au64 config_conflicts;
     _Alignas(64) swg_au64 would_reject[SWG_VERDICT_COUNT];
-    swg_au64 ramp_turn;
 
     /* Line 4: limiter and bulkhead, contended only where they are on. */
     _Alignas(64) swg_ai64 rate_tat; /* GCRA: theoretical arrival time */
@@ -66,6 +65,7 @@ typedef struct swg_cell {
     swg_ai64 progress;              /* stall detection: when a call last ended, or enough began */
     swg_ai64 since;                 /* when the present state was entered; 0: never changed */
     swg_ai64 state_ns[SWG_STATE_COUNT];
+    swg_au64 adapted; /* the in-flight limit that finds itself, see adapt.h; 0: not yet */
 
     /* Line 5: the configuration, see store/settings.h. */
     _Alignas(64) swg_au64 config[SWG__CONFIG_WORDS];
@@ -78,6 +78,7 @@ typedef struct swg_cell {
     _Alignas(64) swg_au32 transitions[SWG_CAUSE_COUNT];
     swg_au32 claim;        /* see store/directory.h */
     swg_ai64 last_outcome; /* of those not counted in a stripe */
+    swg_au64 config_conflicts;
 } swg_cell;
 
 _Static_assert(sizeof(swg_cell) == 512, "an idle circuit touches 512 bytes");
@@ -100,9 +101,20 @@ typedef struct swg_window {
     swg_au64 gate_results;             /* round:22 unused:14 failed:14 passed:14 */
     swg_ai64 gate_since;               /* the fleet's view holds for calls begun from here on */
     swg_au64 gate_old[SWG__OLD_COUNT]; /* outcomes of calls begun before */
+
+    /* Ramp, shedding, retries and hedges. */
+    _Alignas(64) swg_au64 turn; /* of ramp and shedding */
+    swg_au64 shed;              /* calls shed, see shed.h */
+    swg_au64 share;             /* stamp:47 share:17: what is shed now, and when that was found */
+    swg_au64 budget;            /* of retries, see budget.h */
+    swg_au64 retries;
+    swg_au64 recovered;
+    swg_au64 quantile; /* latency after which a second attempt is made, see quantile.h */
+    swg_au64 free;
+    swg_au64 denied[SWG_RETRY_END_COUNT];
 } swg_window;
 
-_Static_assert(sizeof(swg_window) == 576, "whole cache lines");
+_Static_assert(sizeof(swg_window) == 704, "whole cache lines");
 
 /* One circuit's share of one CPU's counters. A CPU's stripes of all circuits lie together, so they
  * share lines only with what the same CPU writes. */

@@ -4,6 +4,7 @@
 static const char *const verdicts[] = {SWG_VERDICTS(SWG_X)};
 static const char *const outcomes[] = {SWG_OUTCOMES(SWG_X)};
 static const char *const causes[] = {SWG_CAUSES(SWG_X)};
+static const char *const retry_ends[] = {SWG_RETRY_ENDS(SWG_X)};
 #undef SWG_X
 static const char *const states[] = {"closed", "open", "half_open"};
 static const char *const overrides[] = {"none", "forced_open", "forced_closed", "dry_run"};
@@ -24,6 +25,11 @@ const char *swg_outcome_name(swg_outcome outcome)
 const char *swg_cause_name(swg_cause cause)
 {
     return NAME_OF(causes, cause);
+}
+
+const char *swg_retry_end_name(swg_retry_end end)
+{
+    return NAME_OF(retry_ends, end);
 }
 
 const char *swg_state_name(swg_state state)

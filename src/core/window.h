@@ -47,6 +47,11 @@ static inline uint32_t swg__window_ms(uint64_t window)
     return ms != 0 ? ms : 1;
 }
 
+static inline int64_t swg__window_ns(const swg_cell *cell)
+{
+    return swg__window_ms(swg__load_relaxed_u64(&cell->window)) * SWG__NS_PER_MS;
+}
+
 static inline uint32_t swg__window_serial(uint64_t window, uint64_t word)
 {
     return (uint32_t)((swg__word_epoch(word) + (window >> 32)) & SWG__EPOCH_MASK);

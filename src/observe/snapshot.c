@@ -2,8 +2,10 @@
 #include <switchgear/circuit.h>
 #include <string.h>
 
+#include "core/adapt.h"
 #include "core/bulkhead.h"
 #include "core/probe.h"
+#include "core/shed.h"
 #include "core/window.h"
 #include "store/panel.h"
 #include "store/settings.h"
@@ -106,6 +108,25 @@ static void read_times(swg_snapshot *s, const swg__parts *parts, int64_t now_ns)
     }
 }
 
+/* What limits and retries have come to. */
+static void read_limits(swg_snapshot *s, const swg__parts *parts, int64_t now_ns)
+{
+    const swg_cell *cell = parts->cell;
+    uint32_t least;
+    s->inflight = swg__bulkhead_count(&cell->inflight);
+    s->inflight_limit = swg__inflight_max(cell);
+    if (swg__inflight_ms(cell, &least) != 0) {
+        s->inflight_limit = swg__adapt_limit(&cell->adapted, least, s->inflight_limit);
+    }
+    const uint32_t share = swg__shed_now(parts, swg__shed_factor_pct(cell), now_ns);
+    s->shed_pct = (share * 100 + SWG__SHED_ALL - 1) / SWG__SHED_ALL;
+    s->retries = swg__load_relaxed_u64(&parts->window->retries);
+    s->retries_recovered = swg__load_relaxed_u64(&parts->window->recovered);
+    for (int i = 0; i < SWG_RETRY_END_COUNT; i++) {
+        s->retries_denied[i] = swg__load_relaxed_u64(&parts->window->denied[i]);
+    }
+}
+
 int swg_circuit_read(const swg_circuit *circuit, int64_t now_ns, swg_snapshot *snapshot)
 {
     if (circuit == NULL || snapshot == NULL) {
@@ -121,7 +142,7 @@ int swg_circuit_read(const swg_circuit *circuit, int64_t now_ns, swg_snapshot *s
     read_override(snapshot, parts, now_ns);
     read_counters(snapshot, parts);
     read_times(snapshot, parts, now);
-    snapshot->inflight = swg__bulkhead_count(&parts->cell->inflight);
+    read_limits(snapshot, parts, now);
     swg__settings_load(parts->cell, &snapshot->config);
     return SWG_OK;
 }

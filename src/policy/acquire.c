@@ -3,9 +3,11 @@
 #include <sched.h>
 #include <switchgear/circuit.h>
 
+#include "core/adapt.h"
 #include "core/bulkhead.h"
 #include "core/limiter.h"
 #include "core/probe.h"
+#include "core/shed.h"
 #include "core/window.h"
 #include "policy/gate.h"
 #include "policy/transition.h"
@@ -109,8 +111,8 @@ static bool ramp_over(swg_circuit *circuit, uint64_t word, int64_t now_ns)
 
 static swg_verdict ask_ramp(swg_circuit *circuit, swg_permit *permit, uint64_t word, int64_t now_ns)
 {
-    swg_cell *cell = circuit->parts.cell;
-    const uint64_t turn = swg__add_relaxed_u64(&cell->ramp_turn, 1);
+    const swg_cell *cell = circuit->parts.cell;
+    const uint64_t turn = swg__add_relaxed_u64(&circuit->parts.window->turn, 1);
     return swg__ramp_admits(turn, swg__word_age_ms(word, now_ns), swg__ramp_ms(cell))
                ? permit_call(permit, word)
                : SWG_REJECTED_RAMP;
@@ -206,27 +208,57 @@ static swg_verdict ask_breaker(swg_circuit *circuit, swg_permit *permit, int64_t
     return SWG_REJECTED_OPEN;
 }
 
+/* Is this call among those to shed? `bound`: it will be. */
+static bool sheds(const swg_circuit *circuit, int64_t now_ns, bool bound)
+{
+    const swg__parts *parts = &circuit->parts;
+    const int64_t window_ns = swg__window_ns(parts->cell);
+    const uint32_t share = swg__shed_known(parts, swg__shed_factor_pct(parts->cell), now_ns);
+    if (share == 0 || swg__spread(swg__add_relaxed_u64(&parts->window->turn, 1)) >> 16 >= share) {
+        return false;
+    }
+    if (bound) {
+        swg__shed_count(&parts->window->shed, now_ns, window_ns);
+    }
+    return true;
+}
+
+/* The in-flight limit in force; 0: none. */
+static uint32_t inflight_limit(const swg_cell *cell)
+{
+    const uint32_t max = swg__inflight_max(cell);
+    uint32_t least;
+    const bool adapts = max != 0 && swg__inflight_ms(cell, &least) != 0;
+    return adapts ? swg__adapt_limit(&cell->adapted, least, max) : max;
+}
+
 /* `bound`: may it say no? Under an override all go, but those in flight are still counted. */
 static swg_verdict ask_limits(swg_circuit *circuit, swg_permit *permit, int64_t now_ns, bool bound)
 {
     swg_cell *cell = circuit->parts.cell;
+    const uint32_t features = swg__load_relaxed_u32(&cell->features);
     swg_verdict verdict = SWG_PERMITTED;
     uint32_t burst;
     uint32_t count;
-    const uint32_t rate = swg__rate(cell, &burst);
+    if ((features & SWG__FEATURE_SHED) != 0 &&
+        (permit->held & (SWG__HELD_PROBE | SWG__HELD_FLEET)) == 0 &&
+        sheds(circuit, now_ns, bound)) {
+        verdict = SWG_REJECTED_SHED;
+        permit->retry_ns = now_ns;
+    }
+    const uint32_t rate = bound && verdict != SWG_PERMITTED ? 0 : swg__rate(cell, &burst);
     if (rate != 0) {
         const int64_t wait_ns = swg__limiter_take(&cell->rate_tat, rate, burst, now_ns);
-        if (wait_ns > 0) {
+        if (wait_ns > 0 && verdict == SWG_PERMITTED) {
             verdict = SWG_REJECTED_RATE;
             permit->retry_ns = now_ns + wait_ns;
         }
     }
-    if ((swg__load_relaxed_u32(&cell->features) & SWG__FEATURE_INFLIGHT) == 0 ||
-        (bound && verdict != SWG_PERMITTED)) {
+    if ((features & SWG__FEATURE_INFLIGHT) == 0 || (bound && verdict != SWG_PERMITTED)) {
         return verdict;
     }
     const swg__holdings holdings = swg__panel_holdings(circuit);
-    const uint32_t max = swg__inflight_max(cell);
+    const uint32_t max = inflight_limit(cell);
     permit->owner = swg__panel_owner(circuit->panel);
     if (swg__bulkhead_take(&cell->inflight, holdings, permit->owner,
                            bound && max != 0 ? max : UINT32_MAX, &count)) {

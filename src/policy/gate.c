@@ -38,9 +38,9 @@ static bool take(swg_circuit *circuit, swg_permit *permit, uint64_t word, int64_
     return true;
 }
 
-static swg_verdict ask_ramp(swg_cell *cell, swg_permit *permit, uint64_t word, int64_t now_ns)
+static swg_verdict ask_ramp(swg_window *window, swg_permit *permit, uint64_t word, int64_t now_ns)
 {
-    const uint64_t turn = swg__add_relaxed_u64(&cell->ramp_turn, 1);
+    const uint64_t turn = swg__add_relaxed_u64(&window->turn, 1);
     permit->retry_ns = now_ns;
     return swg__gate_ramp_admits(word, turn, now_ns) ? SWG_PERMITTED : SWG_REJECTED_RAMP;
 }
@@ -56,7 +56,7 @@ swg_verdict swg__gate_ask(swg_circuit *circuit, swg_permit *permit, int64_t now_
         case SWG__GATE_FORCED:
             return refuse(permit, SWG_REJECTED_FORCED, word, now_ns);
         case SWG__GATE_RAMP:
-            return ask_ramp(cell, permit, word, now_ns);
+            return ask_ramp(circuit->parts.window, permit, word, now_ns);
         case SWG__GATE_PROBING:
             if (swg__gate_argument(word) == 0 || swg__gate_wait_ns(word, now_ns) <= 0) {
                 permit->retry_ns = now_ns;

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <switchgear/circuit.h>
 
+#include "core/adapt.h"
 #include "core/bulkhead.h"
 #include "core/probe.h"
 #include "core/window.h"
@@ -27,10 +28,28 @@ static bool is_slow(const swg_cell *cell, int64_t took_ns)
     return slow_ms != 0 && took_ns > slow_ms * SWG__NS_PER_MS;
 }
 
-static void give_slot(swg_circuit *circuit, const swg_permit *permit, int64_t now_ns)
+/* A call that came to no end, or failed quickly, says nothing about how many are too many. */
+static void adapt(swg_cell *cell, const swg_permit *permit, swg_outcome outcome, int64_t now_ns)
+{
+    uint32_t least;
+    const uint32_t limit_ms = swg__inflight_ms(cell, &least);
+    if (limit_ms == 0 || !is_counted(outcome)) {
+        return;
+    }
+    const bool late =
+        outcome == SWG_TIMEOUT || now_ns - permit->acquired_ns > (int64_t)limit_ms * SWG__NS_PER_MS;
+    if (late || outcome == SWG_SUCCESS) {
+        swg__adapt_learn(&cell->adapted, least, swg__inflight_max(cell),
+                         swg__bulkhead_count(&cell->inflight), late, permit->acquired_ns, now_ns);
+    }
+}
+
+static void give_slot(swg_circuit *circuit, const swg_permit *permit, swg_outcome outcome,
+                      int64_t now_ns)
 {
     swg_cell *cell = circuit->parts.cell;
     if ((permit->held & SWG__HELD_SLOT) != 0) {
+        adapt(cell, permit, outcome, now_ns);
         swg__bulkhead_give(&cell->inflight, swg__panel_holdings(circuit), permit->owner);
         if (swg__stall_ms(cell) != 0) {
             swg__raise(&cell->progress, now_ns);
@@ -152,7 +171,7 @@ __attribute__((noinline)) static void release_checked(swg_circuit *circuit, swg_
 
     permit->held = 0;
     tell_fleet(circuit, &spent, outcome, slow, now);
-    give_slot(circuit, &spent, now);
+    give_slot(circuit, &spent, outcome, now);
     if (!decide(circuit, &spent, outcome, slow, swg__no_earlier(circuit, now), &in_stripe)) {
         swg__add_relaxed_u64(&cell->stale, 1);
     }
@@ -173,7 +192,7 @@ void swg_release(swg_circuit *circuit, swg_permit *permit, swg_outcome outcome, 
         if (swg__word_state(word) == SWG_CLOSED && swg__word_epoch(word) == permit->epoch &&
             !is_slow(cell, now_ns - permit->acquired_ns) && now_ns >= permit->acquired_ns) {
             if (count_quickly(circuit, word, now_ns)) {
-                give_slot(circuit, permit, now_ns);
+                give_slot(circuit, permit, outcome, now_ns);
                 permit->held = 0;
                 return;
             }

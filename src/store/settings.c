@@ -33,8 +33,9 @@ void swg__settings_store(swg_cell *cell, const swg_circuit_config *c)
 {
     const uint64_t slow_on = on(c->slow_pct) != 0 ? on(c->slow_ms) : 0;
     const bool counts = on(c->inflight_max) != 0 || on(c->stall_ms) != 0;
-    const uint32_t features =
-        (on(c->rate_per_s) != 0 ? SWG__FEATURE_RATE : 0) | (counts ? SWG__FEATURE_INFLIGHT : 0);
+    const uint32_t features = (on(c->rate_per_s) != 0 ? SWG__FEATURE_RATE : 0) |
+                              (counts ? SWG__FEATURE_INFLIGHT : 0) |
+                              (on(c->shed_factor_pct) != 0 ? SWG__FEATURE_SHED : 0);
 
     swg__store_relaxed_u64(&cell->config[0],
                            (uint64_t)c->probes << 54 | on(c->failure_threshold) << 34 |
@@ -44,6 +45,8 @@ void swg__settings_store(swg_cell *cell, const swg_circuit_config *c)
     swg__store_relaxed_u64(&cell->config[3], pair(on(c->inflight_max), on(c->ramp_ms)));
     swg__store_relaxed_u64(&cell->config[4], pair(on(c->rate_burst), on(c->rate_per_s)));
     swg__store_relaxed_u64(&cell->config[5], pair(c->window_ms, c->slow_ms));
+    swg__store_relaxed_u64(&cell->config[6], (uint64_t)c->inflight_min << 32 |
+                                                 on(c->shed_factor_pct) << 22 | on(c->inflight_ms));
     swg__store_relaxed_u64(&cell->slow, pair(on(c->stall_ms), slow_on));
     swg__store_relaxed_u32(&cell->features, features);
     store_window(cell, c);
@@ -69,8 +72,10 @@ void swg__settings_load(const swg_cell *cell, swg_circuit_config *c)
         .ramp_ms = off(swg__ramp_ms(cell)),
         .stall_ms = off(swg__stall_ms(cell)),
         .inflight_max = off(swg__inflight_max(cell)),
+        .shed_factor_pct = off(swg__shed_factor_pct(cell)),
     };
     c->recovery_ms = swg__recovery_ms(cell, &c->recovery_ms_max);
     c->rate_per_s = off(swg__rate(cell, &c->rate_burst));
     c->rate_burst = off(c->rate_burst);
+    c->inflight_ms = off(swg__inflight_ms(cell, &c->inflight_min));
 }

@@ -47,6 +47,18 @@ static inline uint32_t swg__rate(const swg_cell *cell, uint32_t *burst)
     return (uint32_t)word;
 }
 
+static inline uint32_t swg__inflight_ms(const swg_cell *cell, uint32_t *least)
+{
+    const uint64_t word = swg__load_relaxed_u64(&cell->config[6]);
+    *least = swg__between(word >> 32, 1, 1000000);
+    return (uint32_t)(word & 0x3fffff);
+}
+
+static inline uint32_t swg__shed_factor_pct(const swg_cell *cell)
+{
+    return (uint32_t)(swg__load_relaxed_u64(&cell->config[6]) >> 22 & 0x3ff);
+}
+
 static inline uint32_t swg__slow_ms(const swg_cell *cell)
 {
     return (uint32_t)swg__load_relaxed_u64(&cell->slow);

@@ -38,6 +38,9 @@ static void print_circuit_config(void)
     FIELD(swg_circuit_config, inflight_max);
     FIELD(swg_circuit_config, rate_per_s);
     FIELD(swg_circuit_config, rate_burst);
+    FIELD(swg_circuit_config, inflight_ms);
+    FIELD(swg_circuit_config, inflight_min);
+    FIELD(swg_circuit_config, shed_factor_pct);
 }
 
 static void print_permit(void)
@@ -106,6 +109,11 @@ static void print_snapshot(void)
     FIELD(swg_snapshot, config_conflicts);
     FIELD(swg_snapshot, config);
     FIELD(swg_snapshot, config_room);
+    FIELD(swg_snapshot, inflight_limit);
+    FIELD(swg_snapshot, shed_pct);
+    FIELD(swg_snapshot, retries);
+    FIELD(swg_snapshot, retries_recovered);
+    FIELD(swg_snapshot, retries_denied);
     FIELD(swg_snapshot, reserved);
 }
 

@@ -202,6 +202,26 @@ START_TEST(F10_outcomes_of_earlier_calls_are_kept_apart)
 }
 END_TEST
 
+START_TEST(F11_no_retries_while_it_has_a_say)
+{
+    bench *b = bench_open(NULL);
+    for (int ramping = 1; ramping >= 0; ramping--) {
+        swg_retry retry;
+        swg_permit permit;
+        int64_t wait_ns;
+        set(b, ramping ? GATE(.mode = SWG_GATE_RAMP, .ramp_ms = 1000, .until_ns = at_ms(1000))
+                       : GATE(.mode = SWG_GATE_NONE));
+        swg_retry_begin(&retry, NULL, 1, at_ms(999));
+        ck_assert_int_eq(swg_acquire(b->circuit, &permit, at_ms(999)), SWG_PERMITTED);
+        swg_release(b->circuit, &permit, SWG_FAILURE, at_ms(999));
+        ck_assert_int_eq(
+            swg_retry_again(&retry, b->circuit, &permit, SWG_FAILURE, at_ms(999), &wait_ns),
+            !ramping);
+    }
+    bench_close(b);
+}
+END_TEST
+
 START_TEST(nonsense_is_refused)
 {
     bench *b = bench_open(NULL);
@@ -233,6 +253,7 @@ int main(void)
     tcase_add_test(t, F8_a_ramp_admits_its_share);
     tcase_add_test(t, F9_the_hosts_operator_comes_first);
     tcase_add_test(t, F10_outcomes_of_earlier_calls_are_kept_apart);
+    tcase_add_test(t, F11_no_retries_while_it_has_a_say);
     tcase_add_test(t, nonsense_is_refused);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

@@ -43,6 +43,8 @@ final class Snapshot
         public readonly array $stateNs,
         public readonly int $lastOutcomeNs,
         public readonly int $configConflicts,
+        public readonly int $inflightLimit,
+        public readonly int $shedPct,
         public readonly array $config,
     ) {
     }
@@ -60,7 +62,7 @@ final class Snapshot
             self::counts(Verdict::cases(), $n->would_reject),
             self::counts(Cause::cases(), $n->transitions),
             self::counts(State::cases(), $n->state_ns), $n->last_outcome_ns, $n->config_conflicts,
-            self::settings($n->config),
+            $n->inflight_limit, $n->shed_pct, self::settings($n->config),
         );
     }
 

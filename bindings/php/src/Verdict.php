@@ -13,4 +13,5 @@ enum Verdict: int
     case Rate = 4;
     case Bulkhead = 5;
     case Forced = 6;
+    case Shed = 7;
 }

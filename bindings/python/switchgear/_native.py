@@ -8,13 +8,14 @@ from ctypes import c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 NONE = 0xFFFFFFFF
 NAME_MAX = 63
 REASON_MAX = 63
-OUTCOMES, VERDICTS, STATES, CAUSES = 5, 7, 3, 11
+OUTCOMES, VERDICTS, STATES, CAUSES, RETRY_ENDS = 5, 8, 3, 11, 7
 DIFFERS, EINVAL, ESYS, ENOENT, EACCESS = 1, -1, -3, -9, -10
 
 CONFIG_FIELDS = (
     "window_ms", "window_calls", "calls_min", "failure_pct", "slow_pct", "slow_ms",
     "failure_threshold", "recovery_ms", "recovery_ms_max", "recovery_jitter_pct", "probes",
     "probe_ms", "ramp_ms", "stall_ms", "inflight_max", "rate_per_s", "rate_burst",
+    "inflight_ms", "inflight_min", "shed_factor_pct",
 )
 
 
@@ -58,7 +59,10 @@ class Snapshot(ctypes.Structure):
         ("would_reject", c_uint64 * VERDICTS), ("transitions", c_uint64 * CAUSES),
         ("state_ns", c_int64 * STATES), ("last_outcome_ns", c_int64),
         ("config_conflicts", c_uint64), ("config", CircuitConfig),
-        ("config_room", c_uint32 * 46), ("reserved", c_uint64 * 24),
+        ("config_room", c_uint32 * 43),
+        ("inflight_limit", c_uint32), ("shed_pct", c_uint32), ("retries", c_uint64),
+        ("retries_recovered", c_uint64), ("retries_denied", c_uint64 * RETRY_ENDS),
+        ("reserved", c_uint64 * 12),
     ]
 
 

@@ -15,6 +15,7 @@ class Verdict(IntEnum):
     RATE = 4
     BULKHEAD = 5
     FORCED = 6
+    SHED = 7
 
 
 class Outcome(IntEnum):
@@ -113,6 +114,8 @@ class Snapshot:
     state_ns: Dict[State, int]
     last_outcome_ns: int
     config_conflicts: int
+    inflight_limit: int  # in force now; 0: none
+    shed_pct: int
     config: Dict[str, Optional[int]]  # None: off
 
 

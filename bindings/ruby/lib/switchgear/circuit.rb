@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Switchgear
-  VERDICTS = %i[permitted open probing ramp rate bulkhead forced].freeze
+  VERDICTS = %i[permitted open probing ramp rate bulkhead forced shed].freeze
   OUTCOMES = %i[success failure timeout ignored cancelled].freeze
   STATES = %i[closed open half_open].freeze
   OVERRIDES = %i[none forced_open forced_closed dry_run].freeze
@@ -27,6 +27,7 @@ module Switchgear
     :override_until_ns, :override_reason, :window_calls, :window_failures, :window_slow,
     :consecutive_failures, :probes_out, :probes_in, :inflight, :outcomes, :slow, :stale,
     :rejected, :would_reject, :transitions, :state_ns, :last_outcome_ns, :config_conflicts,
+    :inflight_limit, :shed_pct,
     :config, keyword_init: true
   )
 

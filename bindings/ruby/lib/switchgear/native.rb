@@ -28,7 +28,7 @@ module Switchgear
     CONFIG_FIELDS = %i[
       window_ms window_calls calls_min failure_pct slow_pct slow_ms failure_threshold recovery_ms
       recovery_ms_max recovery_jitter_pct probes probe_ms ramp_ms stall_ms inflight_max rate_per_s
-      rate_burst
+      rate_burst inflight_ms inflight_min shed_factor_pct
     ].freeze
 
     begin
@@ -51,12 +51,14 @@ module Switchgear
                         "uint64_t window_failures", "uint64_t window_slow",
                         "uint32_t consecutive_failures", "uint32_t probes_out",
                         "uint32_t probes_in", "uint32_t inflight", "uint64_t outcomes[5]",
-                        "uint64_t slow", "uint64_t stale", "uint64_t rejected[7]",
-                        "uint64_t would_reject[7]", "uint64_t transitions[11]",
+                        "uint64_t slow", "uint64_t stale", "uint64_t rejected[8]",
+                        "uint64_t would_reject[8]", "uint64_t transitions[11]",
                         "int64_t state_ns[3]", "int64_t last_outcome_ns",
-                        "uint64_t config_conflicts", "uint32_t config[18]",
-                        "uint32_t config_room[46]",
-                        "uint64_t reserved[24]"
+                        "uint64_t config_conflicts", "uint32_t config[21]",
+                        "uint32_t config_room[43]", "uint32_t inflight_limit",
+                        "uint32_t shed_pct", "uint64_t retries", "uint64_t retries_recovered",
+                        "uint64_t retries_denied[7]",
+                        "uint64_t reserved[12]"
                       ])
 
     extern "int swg_panel_open(void **, char *, void *)"
