@@ -136,7 +136,8 @@ typedef enum swg_retry_end {
  * Copies stand for the same attempt: release only one of them. */
 typedef struct swg_permit {
     int64_t acquired_ns;
-    int64_t retry_ns; /* rejected: trying before this is of no use */
+    int64_t
+        retry_ns; /* rejected: trying before this is of no use. Probe of the fleet: back by then */
     uint64_t epoch;
     uint32_t circuit;
     uint16_t owner;  /* process row charged for what is held */
@@ -162,7 +163,7 @@ typedef struct swg_event {
     uint8_t from;      /* enum swg_state */
     uint8_t to;
     uint8_t override; /* enum swg_override in force after it */
-    uint8_t scope;    /* 0: this host. Others are reserved for the fleet */
+    uint8_t scope;    /* enum swg_scope, see gate.h; 0: this host */
     uint8_t reserved[3];
     char name[SWG_NAME_MAX + 1];
 } swg_event;

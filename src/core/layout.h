@@ -31,6 +31,7 @@ enum {
 #define SWG__HELD_CALL 1u
 #define SWG__HELD_SLOT 2u
 #define SWG__HELD_PROBE 4u
+#define SWG__HELD_FLEET 8u /* a permit of the gate, see gate.h */
 #define SWG__HELD_LEASE_SHIFT 4
 
 /* One circuit: identity, limits, state and counters. Eight cache lines. */
@@ -45,7 +46,7 @@ typedef struct swg_cell {
     swg_ai64 boundary; /* end of the current slot of the time window */
     swg_au32 prepared; /* the serial the window counts for, see window.h */
     swg_au32 watch;    /* odd: successes must judge too. Any change bumps it */
-    swg_au64 advice;   /* the fleet's word; 0: none */
+    swg_au64 advice;   /* the fleet's word, see gate.h; 0: none */
     swg_au64 override; /* kind:2 until_ns:62; 0: none */
 
     /* Line 1: outcomes other than plain success. */
@@ -82,6 +83,9 @@ typedef struct swg_cell {
 
 _Static_assert(sizeof(swg_cell) == 512, "an idle circuit touches 512 bytes");
 
+/* window->gate_old */
+enum { SWG__OLD_CALLS, SWG__OLD_FAILURES, SWG__OLD_SLOW, SWG__OLD_COUNT };
+
 /* What only a circuit with traffic touches. */
 typedef struct swg_window {
     union {
@@ -94,7 +98,9 @@ typedef struct swg_window {
     swg_au64 head;                   /* serial:32 clean:1 position:31 */
     swg_au64 lease[SWG__PROBES_MAX]; /* see probe.h */
     swg_au64 reason[(SWG_REASON_MAX + 1) / 8];
-    swg_au64 spare[5];
+    swg_au64 gate_results;             /* round:22 unused:14 failed:14 passed:14 */
+    swg_ai64 gate_since;               /* the fleet's view holds for calls begun from here on */
+    swg_au64 gate_old[SWG__OLD_COUNT]; /* outcomes of calls begun before */
 
     /* Ramp, shedding, retries and hedges. */
     _Alignas(64) swg_au64 turn; /* of ramp and shedding */

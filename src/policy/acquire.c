@@ -9,6 +9,7 @@
 #include "core/probe.h"
 #include "core/shed.h"
 #include "core/window.h"
+#include "policy/gate.h"
 #include "policy/transition.h"
 #include "store/settings.h"
 
@@ -160,12 +161,17 @@ static swg_verdict ask_open(swg_circuit *circuit, swg_permit *permit, uint64_t w
     return SWG_PERMITTED;
 }
 
+/* Has anybody but the breaker a say: an operator, the fleet? Both words lie on the hot line. */
+static inline bool overruled(const swg_cell *cell)
+{
+    return (swg__load_relaxed_u64(&cell->override) | swg__load_relaxed_u64(&cell->advice)) != 0;
+}
+
 /* Open and nothing else to ask: the answer a dead dependency gives all the time. */
 static bool plainly_open(const swg_circuit *circuit, uint64_t word, int64_t now_ns,
                          int64_t *retry_ns)
 {
-    if (swg__word_state(word) != SWG_OPEN ||
-        swg__load_relaxed_u64(&circuit->parts.cell->override) != 0) {
+    if (swg__word_state(word) != SWG_OPEN || overruled(circuit->parts.cell)) {
         return false;
     }
     const int64_t now = swg__no_earlier(circuit, now_ns);
@@ -234,7 +240,8 @@ static swg_verdict ask_limits(swg_circuit *circuit, swg_permit *permit, int64_t 
     swg_verdict verdict = SWG_PERMITTED;
     uint32_t burst;
     uint32_t count;
-    if ((features & SWG__FEATURE_SHED) != 0 && (permit->held & SWG__HELD_PROBE) == 0 &&
+    if ((features & SWG__FEATURE_SHED) != 0 &&
+        (permit->held & (SWG__HELD_PROBE | SWG__HELD_FLEET)) == 0 &&
         sheds(circuit, now_ns, bound)) {
         verdict = SWG_REJECTED_SHED;
         permit->retry_ns = now_ns;
@@ -298,17 +305,48 @@ static swg_verdict acquire_limited(swg_circuit *circuit, swg_permit *permit, int
     return verdict == SWG_PERMITTED ? verdict : refuse(circuit, permit, verdict, now_ns);
 }
 
+/* Of a yes retry_ns is 0, but the end of a fleet probe's lease. */
+static void settle_retry(swg_permit *permit)
+{
+    if ((permit->held & SWG__HELD_FLEET) == 0) {
+        permit->retry_ns = 0;
+    }
+}
+
+/* The gate's answer, then the breaker's; a probe of the fleet goes past the breaker. */
+static swg_verdict ask_both(swg_circuit *circuit, swg_permit *permit, int64_t now_ns)
+{
+    if (swg__load_relaxed_u64(&circuit->parts.cell->advice) != 0) {
+        const int64_t now = swg__no_earlier(circuit, now_ns);
+        const swg_verdict verdict = swg__gate_ask(circuit, permit, now);
+        if (verdict != SWG_PERMITTED || (permit->held & SWG__HELD_FLEET) != 0) {
+            return verdict;
+        }
+    }
+    return ask_breaker(circuit, permit, now_ns);
+}
+
+/* A later no: what the breaker or the gate gave goes back. */
+static void give_probe(swg_circuit *circuit, const swg_permit *permit, int64_t now_ns)
+{
+    if ((permit->held & SWG__HELD_PROBE) != 0) {
+        give_lease(circuit, permit);
+    } else if ((permit->held & SWG__HELD_FLEET) != 0) {
+        swg__gate_end(circuit, permit, SWG__GATE_UNUSED, now_ns);
+    }
+}
+
 static swg_verdict acquire_bound(swg_circuit *circuit, swg_permit *permit, int64_t now_ns)
 {
-    swg_verdict verdict = ask_breaker(circuit, permit, now_ns);
+    swg_verdict verdict = ask_both(circuit, permit, now_ns);
     if (verdict == SWG_PERMITTED && swg__load_relaxed_u32(&circuit->parts.cell->features) != 0) {
         verdict = ask_limits(circuit, permit, now_ns, true);
-        if (verdict != SWG_PERMITTED && (permit->held & SWG__HELD_PROBE) != 0) {
-            give_lease(circuit, permit);
+        if (verdict != SWG_PERMITTED) {
+            give_probe(circuit, permit, now_ns);
         }
     }
     if (verdict == SWG_PERMITTED) {
-        permit->retry_ns = 0;
+        settle_retry(permit);
         return verdict;
     }
     return refuse(circuit, permit, verdict, now_ns);
@@ -318,7 +356,8 @@ static swg_verdict acquire_bound(swg_circuit *circuit, swg_permit *permit, int64
 static swg_verdict acquire_free(swg_circuit *circuit, swg_permit *permit, int64_t now_ns,
                                 bool dry_run)
 {
-    swg_verdict verdict = ask_breaker(circuit, permit, now_ns);
+    swg_verdict verdict =
+        dry_run ? ask_both(circuit, permit, now_ns) : ask_breaker(circuit, permit, now_ns);
     const bool breaker_says_yes = verdict == SWG_PERMITTED;
     permit->held |= SWG__HELD_CALL;
     if (swg__load_relaxed_u32(&circuit->parts.cell->features) != 0) {
@@ -328,7 +367,7 @@ static swg_verdict acquire_free(swg_circuit *circuit, swg_permit *permit, int64_
     if (dry_run && verdict != SWG_PERMITTED) {
         swg__add_relaxed_u64(&circuit->parts.cell->would_reject[verdict], 1);
     }
-    permit->retry_ns = 0;
+    settle_retry(permit);
     return SWG_PERMITTED;
 }
 
@@ -371,7 +410,7 @@ swg_verdict swg_acquire(swg_circuit *circuit, swg_permit *permit, int64_t now_ns
                            .epoch = swg__word_epoch(word),
                            .circuit = circuit->number,
                            .held = SWG__HELD_CALL};
-    if (swg__word_state(word) == SWG_CLOSED && swg__load_relaxed_u64(&cell->override) == 0) {
+    if (swg__word_state(word) == SWG_CLOSED && !overruled(cell)) {
         const uint32_t features = swg__load_relaxed_u32(&cell->features);
         if (features == 0) {
             return SWG_PERMITTED;

@@ -7,6 +7,7 @@
 #include "core/bulkhead.h"
 #include "core/probe.h"
 #include "core/window.h"
+#include "policy/gate.h"
 #include "policy/transition.h"
 #include "store/settings.h"
 
@@ -141,16 +142,35 @@ static bool decide(swg_circuit *circuit, const swg_permit *permit, swg_outcome o
     return counted;
 }
 
+/* What the fleet is to know of it: a probe's result, or that it is no evidence of the present. A
+ * slow probe passed nothing. */
+static void tell_fleet(swg_circuit *circuit, swg_permit *permit, swg_outcome outcome, bool slow,
+                       int64_t now_ns)
+{
+    const bool failed = is_failure(outcome);
+    if ((permit->held & SWG__HELD_FLEET) != 0) {
+        swg__gate_end(circuit, permit,
+                      !is_counted(outcome) ? SWG__GATE_UNUSED
+                      : failed || slow     ? SWG__GATE_FAILED
+                                           : SWG__GATE_PASSED,
+                      now_ns);
+        permit->epoch &= SWG__EPOCH_MASK;
+    } else if (is_counted(outcome)) {
+        swg__gate_note(circuit, permit, failed, slow);
+    }
+}
+
 __attribute__((noinline)) static void release_checked(swg_circuit *circuit, swg_permit *permit,
                                                       swg_outcome outcome, int64_t now_ns)
 {
     swg_cell *cell = circuit->parts.cell;
     const int64_t now = now_ns > permit->acquired_ns ? now_ns : permit->acquired_ns;
     const bool slow = is_counted(outcome) && is_slow(cell, now - permit->acquired_ns);
-    const swg_permit spent = *permit;
+    swg_permit spent = *permit;
     bool in_stripe = false;
 
     permit->held = 0;
+    tell_fleet(circuit, &spent, outcome, slow, now);
     give_slot(circuit, &spent, outcome, now);
     if (!decide(circuit, &spent, outcome, slow, swg__no_earlier(circuit, now), &in_stripe)) {
         swg__add_relaxed_u64(&cell->stale, 1);
@@ -163,7 +183,8 @@ __attribute__((noinline)) static void release_checked(swg_circuit *circuit, swg_
 
 void swg_release(swg_circuit *circuit, swg_permit *permit, swg_outcome outcome, int64_t now_ns)
 {
-    const bool plain = permit->held != 0 && (permit->held & SWG__HELD_PROBE) == 0;
+    const bool plain =
+        permit->held != 0 && (permit->held & (SWG__HELD_PROBE | SWG__HELD_FLEET)) == 0;
     if (plain && outcome == SWG_SUCCESS) {
         const swg_cell *cell = circuit->parts.cell;
         /* acquire: pairs with the swap in transition.c */

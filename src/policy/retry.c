@@ -6,6 +6,7 @@
 
 #include "core/backoff.h"
 #include "core/budget.h"
+#include "core/gate.h"
 #include "core/quantile.h"
 #include "core/shed.h"
 #include "policy/fields.h"
@@ -177,6 +178,8 @@ static bool welcome(const swg_circuit *circuit, int64_t now_ns)
     }
     const uint32_t factor = swg__shed_factor_pct(parts->cell);
     return swg__word_state(swg__load_seq_u64(&parts->cell->word)) == SWG_CLOSED &&
+           swg__gate_mode_now(swg__load_relaxed_u64(&parts->cell->advice), now_ns) ==
+               SWG__GATE_NONE &&
            (factor == 0 || swg__shed_known(parts, factor, now_ns < 0 ? 0 : now_ns) == 0);
 }
 

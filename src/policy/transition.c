@@ -17,16 +17,20 @@ static int64_t wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void swg__record(swg_panel *panel, swg_event *event)
+{
+    const uint16_t owner = swg__panel_owner(panel);
+    event->wall_ms = wall_ms();
+    event->pid = swg__process_pid(&panel->block, owner);
+    swg__journal_write(&panel->block, owner, event);
+}
+
 static void record(swg_circuit *circuit, swg_event *event)
 {
-    const uint16_t owner = swg__panel_owner(circuit->panel);
-    const swg_cell *cell = circuit->parts.cell;
-    event->wall_ms = wall_ms();
     event->circuit = circuit->number;
-    event->pid = swg__process_pid(&circuit->panel->block, owner);
-    memcpy(event->name, cell->name, sizeof(event->name));
+    memcpy(event->name, circuit->parts.cell->name, sizeof(event->name));
     event->name[SWG_NAME_MAX] = '\0';
-    swg__journal_write(&circuit->panel->block, owner, event);
+    swg__record(circuit->panel, event);
 }
 
 static uint32_t clip(uint64_t value)

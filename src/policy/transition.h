@@ -20,6 +20,9 @@ void swg__expire_probes(swg_circuit *circuit, uint64_t epoch, int64_t now_ns);
 /* Decides a half-open circuit if its probes allow; true: the word has moved. */
 bool swg__settle_probes(swg_circuit *circuit, uint64_t word, int64_t now_ns);
 
+/* Journals an event, filling in when and by whom. */
+void swg__record(swg_panel *panel, swg_event *event);
+
 /* Writes an event that is no transition: an override. */
 void swg__record_override(swg_circuit *circuit, swg_override kind, int64_t until_ns,
                           int64_t now_ns);

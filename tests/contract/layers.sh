@@ -18,6 +18,7 @@ check src/store 'core|store|switchgear'
 check src/policy 'core|store|policy|switchgear'
 check src/observe 'core|store|observe|switchgear'
 check src/curl 'switchgear'
+check src/fleet 'fleet|switchgear'
 check programs 'switchgear'
 # core sees no public header but the shared values
 if grep -rnE '#include <switchgear/' "$root/src/core" | grep -v 'switchgear/types.h'; then

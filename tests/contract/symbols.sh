@@ -24,6 +24,7 @@ done
 exported=$(nm -D --defined-only "$shared" | awk '$2 != "A" {print $3}' | sed 's/@.*//' | sort -u)
 declared=$(cat "$include"/switchgear/types.h "$include"/switchgear/panel.h \
     "$include"/switchgear/circuit.h "$include"/switchgear/observe.h "$include"/switchgear/retry.h \
+    "$include"/switchgear/gate.h \
     2>/dev/null | sed 's|/\*.*\*/||' | grep -oE '\bswg_[a-z_]+(\(|;)' | grep -E '\($|profile' | tr -d '(;' | sort -u)
 for symbol in $exported; do
     echo "$declared" | grep -qx "$symbol" || { echo "$symbol is exported but no header declares it"; status=1; }

@@ -1,0 +1,90 @@
+/* The gate of a circuit: an outside authority's say over it. The fleet client is one such
+ * authority; nothing here knows of Redis.
+ *
+ * A call goes if the gate AND the circuit's own breaker let it. An authority publishes a gate with
+ * swg_gate_set() and looks at what came of it with swg_gate_read(). A gate that is not published
+ * anew loses its hold SWG_GATE_GRACE_MS after its time: an authority that died locks nobody out.
+ * One authority a panel. What each mode does: docs/design/semantics.md, "Fleet". */
+#ifndef SWITCHGEAR_GATE_H
+#define SWITCHGEAR_GATE_H
+
+#include <switchgear/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SWG_GATE_GRACE_MS 2000
+#define SWG_GATE_PERMITS_MAX 31
+#define SWG_GATE_ROUND_MAX 0x3fffff
+#define SWG_GATE_RAMP_MAX_MS 600000
+
+/* swg_event.scope: whose transition is it? */
+typedef enum swg_scope {
+    SWG_SCOPE_HOST = 0,
+    SWG_SCOPE_FLEET = 1,     /* the fleet's view of a circuit; epoch is the fleet's */
+    SWG_SCOPE_FLEET_MODE = 2 /* a shard's mode: from, to are enum swg_fleet_mode; no circuit */
+} swg_scope;
+
+typedef enum swg_gate_mode {
+    SWG_GATE_NONE = 0,    /* nothing to say: the circuit's own breaker decides */
+    SWG_GATE_OPEN = 1,    /* rejects until until_ns, and the grace after it */
+    SWG_GATE_PROBING = 2, /* `permits` calls may go, past the circuit's own breaker, while
+                             now < until_ns; all others are rejected */
+    SWG_GATE_RAMP = 3,    /* admits a share rising linearly to all at until_ns */
+    SWG_GATE_FORCED = 4   /* an operator of the fleet holds it open; as OPEN */
+} swg_gate_mode;
+
+typedef struct swg_gate {
+    uint32_t size;
+    uint32_t mode;         /* enum swg_gate_mode */
+    int64_t until_ns;      /* monotonic; at most 31 days ahead */
+    uint32_t permits;      /* PROBING: 0 to SWG_GATE_PERMITS_MAX */
+    uint32_t round;        /* PROBING: results are counted for this round alone */
+    uint32_t ramp_ms;      /* RAMP: its whole length, 1 to SWG_GATE_RAMP_MAX_MS */
+    uint32_t share_halved; /* RAMP: starts at 1 / 2^share_halved; 0: at 10 % */
+    int64_t since_ns;      /* outcomes of calls begun before are kept apart: not the present's */
+} swg_gate;
+
+/* What came of it. Counters grow from when the circuit was made; results are of `round` and of
+ * calls that held a permit of the gate and ended before it was over. */
+typedef struct swg_gate_reading {
+    uint32_t size;
+    uint32_t mode;    /* in force now; SWG_GATE_NONE if it lost its hold */
+    uint32_t permits; /* PROBING: not taken yet */
+    uint32_t circuit; /* its number on the panel */
+    int64_t until_ns; /* 0: none */
+    uint32_t round;   /* the one results are counted for */
+    uint32_t passed;  /* results: since the last swg_gate_collect() */
+    uint32_t failed;
+    uint32_t unused;
+    uint32_t state;    /* of the circuit's own breaker, enum swg_state */
+    uint32_t inflight; /* counted only with inflight_max or stall_ms */
+    uint64_t calls;    /* that succeeded or failed, begun after since_ns */
+    uint64_t failures; /* of those */
+    uint64_t slow;     /* of those */
+    uint64_t ended;    /* all outcomes */
+    uint64_t refused;  /* SWG_REJECTED_OPEN and SWG_REJECTED_PROBING */
+    uint64_t reserved[4];
+} swg_gate_reading;
+
+/* Publishes a gate. `*left` (may be NULL) is the number of permits of the gate before that nobody
+ * had taken and nobody can take any more. A new round forgets the results of the old one.
+ * Errors: SWG_EINVAL.  Threads: one authority; callers of the circuit go on meanwhile. */
+int swg_gate_set(swg_circuit *circuit, const swg_gate *gate, uint32_t *left);
+
+/* Reads; changes nothing.  Errors: SWG_EINVAL.  Threads: any thread, any process. */
+int swg_gate_read(const swg_circuit *circuit, int64_t now_ns, swg_gate_reading *reading);
+
+/* The same, and results start anew from zero.  Threads: one authority. */
+int swg_gate_collect(swg_circuit *circuit, int64_t now_ns, swg_gate_reading *reading);
+
+/* Journals an event the caller filled but for sequence, wall_ms and pid. NULL circuit: of none, the
+ * name is the caller's. `scope` must not be SWG_SCOPE_HOST.
+ * Errors: SWG_EINVAL.  Threads: any thread, any process; lock-free. */
+int swg_gate_record(swg_panel *panel, const swg_circuit *circuit, swg_event *event);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

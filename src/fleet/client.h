@@ -1,0 +1,258 @@
+/* What the client's files share. The public side and the rules of use: switchgear/fleet.h; what it
+ * does and why: docs/design/fleet-client.md.
+ *
+ *     client.c          opening, ticking, circuits found
+ *     client_config.c   defaults, ranges, names
+ *     client_link.c     bytes, replies expected, links lost
+ *     client_request.c  what is said in an exchange
+ *     client_parse.c    what came back, checked before anything is believed
+ *     client_apply.c    what it changes: views, grants, limits
+ *     client_probe.c    leases: from grant to acknowledged result
+ *     client_sample.c   windows out of counters that only grow
+ *     client_gate.c     the view and the mode as a gate
+ *     client_mode.c     the state machine of a shard
+ *     client_error.c    refusals of the server
+ *     client_order.c    operators
+ *     client_read.c     snapshots and names
+ *
+ * Times inside are nanoseconds; on the wire microseconds. */
+#ifndef SWG_FLEET_CLIENT_H
+#define SWG_FLEET_CLIENT_H
+
+#include "fleet/wire.h"
+
+#include <hiredis/hiredis.h>
+#include <switchgear/fleet.h>
+#include <switchgear/switchgear.h>
+#include <switchgear/gate.h>
+
+#define MS INT64_C(1000000)
+#define US INT64_C(1000)
+#define NEVER INT64_MAX
+
+enum {
+    CLIENT_SLOTS = 10, /* of a window */
+    CLIENT_LEASES = SWG_STEP_RESULTS,
+    CLIENT_WANT = 8,
+    CLIENT_EVENTS = 64,
+    CLIENT_ORDERS = 8,
+    CLIENT_SPACE = 32,
+};
+
+/* Counters at one moment. */
+struct client_sample {
+    int64_t at;
+    uint64_t calls, failures, slow, ended;
+    uint32_t inflight;
+};
+
+/* The sums of one window: absolute, so that saying them twice is saying them once. */
+struct client_sums {
+    int64_t n, f, s;
+};
+
+struct client_window {
+    struct client_sample ring[CLIENT_SLOTS + 1];
+    int first, count;
+};
+
+enum { LEASE_FREE, LEASE_IDLE, LEASE_OUT, LEASE_DONE };
+
+struct client_lease {
+    int64_t seq, deadline;
+    int64_t sent; /* the request its result went with; 0: none yet */
+    uint8_t state, index, outcome;
+};
+
+struct client_circuit {
+    swg_circuit *circuit;
+    char name[SWG_STEP_NAME];
+    uint32_t shard;
+
+    /* The view: what the fleet last said. */
+    int64_t epoch;
+    int state;
+    bool known;         /* the fleet was asked about it and has answered */
+    int64_t since;      /* when we took it */
+    int64_t until;      /* end of OPEN, FORCED, DISABLED */
+    int64_t ramp_until; /* CLOSED: traffic comes back until then */
+    int64_t thin_from;  /* LOCAL: on our own since then; 0: not yet */
+
+    /* Limits. */
+    int64_t rev;
+    bool offer;
+    struct swg_step_config config; /* in force for the fleet, as far as we know */
+    int64_t slow;                  /* of the circuit itself; 0: off */
+
+    /* Evidence. */
+    struct client_window window;
+    struct client_sums sums;            /* now */
+    struct client_sums told, sent_sums; /* acknowledged; in the request under way */
+    bool told_open, is_open, sent_open; /* the circuit's own breaker */
+    int64_t told_at;
+
+    /* Probes. */
+    struct client_lease lease[CLIENT_LEASES];
+    uint32_t round, given; /* permits in the gate, as last seen */
+    int64_t hold_until;    /* permits nobody took go back then */
+    int unused;            /* grants given back in this period */
+    uint64_t refused, told_refused, sent_refused;
+    int64_t refused_at;
+    int64_t wait_until, quarantine_until;
+
+    /* The request under way. */
+    bool claim; /* say what we know, whether or not there is news */
+    int64_t sent_seq, sent_epoch;
+    int need;
+};
+
+struct client_shard {
+    uint32_t number, slot, link, once; /* once: a link, or SWG_NONE */
+    char tag[64];
+    swg_fleet_mode mode;
+    int64_t mode_since, started, last_sync, due, upkeep;
+    int64_t pace, round_trip;
+    int64_t cursor, reporters;
+    char server[41];
+    bool inflight;
+    int64_t seq, sent_at, sent_cursor; /* of the request under way */
+    int entries;
+    unsigned errors; /* in a row */
+    int last_error;
+    uint32_t *circuits, count, room, turn;
+};
+
+enum { EXPECT_SYNC, EXPECT_OK, EXPECT_LOAD, EXPECT_ORDER };
+
+struct client_expect {
+    int kind;
+    uint32_t which; /* shard or order */
+    int64_t at;
+};
+
+struct client_link {
+    bool up, gave_up, worked, readonly;
+    unsigned failures;
+    redisReader *reader;
+    char *out;
+    size_t out_used, out_room, out_sent;
+    struct client_expect *expect;
+    uint32_t first, count;
+    uint32_t loads; /* scripts on their way */
+};
+
+enum { ORDER_FREE, ORDER_WAITS, ORDER_SENT };
+
+struct client_order {
+    int state;
+    uint32_t number, shard;
+    int64_t due;
+    struct swg_step_order order;
+};
+
+struct swg_fleet {
+    swg_panel *panel;
+    swg_fleet_config config;
+    char space[CLIENT_SPACE + 1], reporter[SWG_STEP_NAME];
+    char *user, *password;
+    redisReplyObjectFunctions functions, usual;
+    uint64_t random;
+    int64_t seq, rescan;
+    struct client_circuit **circuits;
+    uint32_t count, room;
+    uint32_t *table, table_size; /* number + 1 by hash of the name */
+    struct client_shard *shards;
+    struct client_link *links;
+    uint32_t expect_room;
+    struct client_order orders[CLIENT_ORDERS];
+    uint32_t order_number;
+    swg_fleet_event events[CLIENT_EVENTS];
+    uint64_t events_head, events_tail;
+    swg_fleet_snapshot stats;
+    struct swg_wire wire;
+    struct swg_step_request request;
+    struct swg_step_reply reply;
+};
+
+static inline int64_t swg__client_min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t swg__client_max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* client.c */
+uint64_t swg__client_random(swg_fleet *fleet, uint64_t below);
+struct client_circuit *swg__client_find(const swg_fleet *fleet, const char *name);
+void swg__client_event(swg_fleet *fleet, const swg_fleet_event *event);
+
+/* client_config.c */
+int swg__client_settle(swg_fleet *fleet, const swg_fleet_config *config);
+uint32_t swg__client_crc16(const char *text, size_t length);
+
+/* client_link.c: all but the public part */
+int swg__client_links_open(swg_fleet *fleet);
+void swg__client_links_close(swg_fleet *fleet);
+/* The command in fleet->wire goes out; its answer is expected. False: no room, nothing was done. */
+bool swg__client_put(swg_fleet *fleet, uint32_t link, int kind, uint32_t which, int64_t now);
+void swg__client_load_scripts(swg_fleet *fleet, uint32_t link, int64_t now);
+int64_t swg__client_link_tick(swg_fleet *fleet, uint32_t link, int64_t now);
+
+/* client_request.c */
+void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t now);
+
+/* client_parse.c: false: not a reply of ours */
+bool swg__client_parse(const redisReply *from, struct swg_step_reply *to);
+bool swg__client_number(const redisReply *r, int64_t min, int64_t max, int64_t *value);
+
+/* client_apply.c */
+void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now);
+void swg__client_own_limits(const swg_fleet *fleet, struct client_circuit *c);
+
+/* client_probe.c */
+void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now,
+                         swg_gate_reading *reading);
+void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t now);
+void swg__client_granted(swg_fleet *fleet, struct client_circuit *c, const struct swg_step_grant *g,
+                         int64_t sent_at, int64_t now);
+int swg__client_results(struct client_circuit *c, int64_t seq, struct swg_step_entry *entry);
+void swg__client_acknowledged(swg_fleet *fleet, struct client_circuit *c, int64_t seq);
+int swg__client_wants(const struct client_circuit *c, int64_t now);
+int swg__client_permits(const struct client_circuit *c, int64_t now, int64_t *deadline);
+void swg__client_forget_leases(struct client_circuit *c);
+
+/* client_sample.c */
+void swg__client_window_restart(struct client_circuit *c, const swg_gate_reading *reading,
+                                int64_t now);
+void swg__client_window_add(struct client_circuit *c, const swg_gate_reading *reading, int64_t now);
+
+/* client_gate.c */
+void swg__client_publish(swg_fleet *fleet, struct client_circuit *c, int64_t now);
+void swg__client_publish_all(swg_fleet *fleet, struct client_shard *shard, int64_t now);
+bool swg__client_is_out(const struct client_shard *shard); /* no word from Redis to go by */
+
+/* client_mode.c */
+void swg__client_mode_tick(swg_fleet *fleet, struct client_shard *shard, int64_t now);
+int64_t swg__client_mode_deadline(const swg_fleet *fleet, const struct client_shard *shard);
+void swg__client_mode_set(swg_fleet *fleet, struct client_shard *shard, swg_fleet_mode mode,
+                          int64_t now);
+void swg__client_mode_reply(swg_fleet *fleet, struct client_shard *shard, bool more, int64_t now);
+void swg__client_claim_all(swg_fleet *fleet, struct client_shard *shard);
+
+/* client_error.c */
+void swg__client_failed(swg_fleet *fleet, struct client_shard *shard, swg_fleet_error error,
+                        const char *text, int64_t now);
+void swg__client_refused(swg_fleet *fleet, struct client_shard *shard, uint32_t link,
+                         const char *text, int64_t now);
+swg_fleet_error swg__client_error_of(const char *text);
+
+/* client_order.c */
+int64_t swg__client_order_tick(swg_fleet *fleet, int64_t now);
+void swg__client_order_reply(swg_fleet *fleet, uint32_t which, uint32_t link,
+                             const redisReply *reply, int64_t now);
+void swg__client_order_lost(swg_fleet *fleet, uint32_t which);
+
+#endif

@@ -1,0 +1,225 @@
+/* What a reply changes. */
+#include "fleet/client.h"
+
+#include <string.h>
+
+#define PACE_MAX_NS (10000 * MS)
+
+/* What a circuit's own configuration says to the fleet. */
+void swg__client_own_limits(const swg_fleet *fleet, struct client_circuit *c)
+{
+    const swg_fleet_config *f = &fleet->config;
+    swg_snapshot s;
+    int64_t *v = c->config.v;
+    int64_t ramp = f->ramp_ms == SWG_NONE ? 0 : f->ramp_ms;
+    int64_t quarantine = f->quarantine_ms == SWG_NONE ? 0 : f->quarantine_ms;
+
+    swg_circuit_read(c->circuit, 0, &s);
+    v[SWG_CFG_WINDOW] = swg__client_max(swg__client_min(s.config.window_ms, 600000), 100) * 1000;
+    v[SWG_CFG_CALLS_MIN] = s.config.calls_min;
+    v[SWG_CFG_FAIL_PCT] = s.config.failure_pct == SWG_NONE ? 0 : s.config.failure_pct;
+    v[SWG_CFG_SLOW_PCT] = s.config.slow_pct == SWG_NONE ? 0 : s.config.slow_pct;
+    v[SWG_CFG_QUORUM] = f->quorum;
+    v[SWG_CFG_CAP] = f->cap;
+    v[SWG_CFG_PROBES] = v[SWG_CFG_NEED] = s.config.probes;
+    v[SWG_CFG_FAIL_LIMIT] = f->fail_limit;
+    v[SWG_CFG_EXPIRY_LIMIT] = f->expiry_limit;
+    v[SWG_CFG_OPEN] = swg__client_max(swg__client_min(s.config.recovery_ms, 3600000), 10) * 1000;
+    v[SWG_CFG_OPEN_MAX] =
+        swg__client_max((int64_t)s.config.recovery_ms_max * 1000, v[SWG_CFG_OPEN]);
+    v[SWG_CFG_LEASE] = swg__client_min((int64_t)f->lease_ms * 1000, v[SWG_CFG_OPEN]);
+    v[SWG_CFG_RAMP] = ramp * 1000;
+    v[SWG_CFG_QUARANTINE] = quarantine * 1000;
+}
+
+static swg_state host_state(int state)
+{
+    return state == SWG_STEP_HALF                               ? SWG_HALF_OPEN
+           : state == SWG_STEP_OPEN || state == SWG_STEP_FORCED ? SWG_OPEN
+                                                                : SWG_CLOSED;
+}
+
+static swg_cause cause_of(int from, int to)
+{
+    if (to == SWG_STEP_FORCED || to == SWG_STEP_DISABLED || from == SWG_STEP_FORCED ||
+        from == SWG_STEP_DISABLED)
+        return SWG_CAUSE_OVERRIDE;
+    if (from == SWG_STEP_OPEN && to == SWG_STEP_HALF)
+        return SWG_CAUSE_WAIT_OVER;
+    if (from == SWG_STEP_HALF)
+        return to == SWG_STEP_CLOSED ? SWG_CAUSE_PROBES_PASSED : SWG_CAUSE_PROBES_FAILED;
+    return SWG_CAUSE_NONE; /* others may have had the evidence */
+}
+
+/* The evidence is our own share of it. */
+static void journal(swg_fleet *fleet, const struct client_circuit *c, int from, int64_t now)
+{
+    bool waits = c->state == SWG_STEP_OPEN || c->state == SWG_STEP_FORCED;
+    swg_event event = {
+        .at_ns = now,
+        .until_ns = waits ? c->until : 0,
+        .epoch = (uint64_t)c->epoch,
+        .calls = (uint32_t)c->sums.n,
+        .failures = (uint32_t)c->sums.f,
+        .slow = (uint32_t)c->sums.s,
+        .cause = (uint8_t)cause_of(from, c->state),
+        .from = (uint8_t)host_state(from),
+        .to = (uint8_t)host_state(c->state),
+        .override = c->state == SWG_STEP_FORCED ? SWG_FORCED_OPEN : SWG_OVERRIDE_NONE,
+        .scope = SWG_SCOPE_FLEET,
+    };
+
+    fleet->stats.transitions++;
+    swg_gate_record(fleet->panel, c->circuit, &event);
+}
+
+static void set_times(struct client_circuit *c, const struct swg_step_view *v, int64_t now)
+{
+    int64_t ramp = c->config.v[SWG_CFG_RAMP];
+
+    c->until = now + v->remaining * US;
+    c->ramp_until = 0;
+    if (v->state == SWG_STEP_CLOSED && v->age >= 0 && v->age < ramp)
+        c->ramp_until = now + (ramp - v->age) * US;
+}
+
+/* A new epoch: nothing of the old one counts any more, neither evidence nor leases. */
+static void take_view(swg_fleet *fleet, struct client_circuit *c, const struct swg_step_view *v,
+                      int64_t now)
+{
+    int from = c->state;
+    swg_gate_reading reading;
+
+    if (v->epoch == c->epoch) {
+        set_times(c, v, now);
+        return;
+    }
+    c->epoch = v->epoch;
+    c->state = v->state;
+    c->since = now;
+    set_times(c, v, now);
+    if (from != c->state)
+        journal(fleet, c, from, now);
+    if (c->state == SWG_STEP_CLOSED)
+        c->told_refused = c->refused;
+    swg__client_forget_leases(c);
+    c->round = (c->round + 1) & SWG_GATE_ROUND_MAX;
+    c->thin_from = 0;
+    swg_gate_read(c->circuit, now, &reading);
+    swg__client_window_restart(c, &reading, now);
+    c->told_at = 0;
+}
+
+/* A server that answers with an earlier epoch than we hold has not been told of ours: it is, and
+ * will then go beyond it. One that has been told and stays is believed, or we would never agree. */
+static void apply_view(swg_fleet *fleet, struct client_shard *shard, const struct swg_step_view *v,
+                       int64_t now)
+{
+    struct client_circuit *c = swg__client_find(fleet, v->circuit);
+
+    if (!c || c->shard != shard->number)
+        return;
+    if (v->epoch < c->epoch && !(c->sent_seq == shard->seq && c->sent_epoch == c->epoch)) {
+        c->claim = true;
+        return;
+    }
+    take_view(fleet, c, v, now);
+}
+
+static void apply_offer(swg_fleet *fleet, struct client_shard *shard,
+                        const struct swg_step_offer *o)
+{
+    struct client_circuit *c = swg__client_find(fleet, o->circuit);
+
+    if (!c || c->shard != shard->number)
+        return;
+    if (o->stored && o->rev >= c->rev) {
+        c->rev = o->rev;
+        c->config = o->config;
+        c->offer = false;
+    } else if (c->rev > 0) {
+        c->offer = true;
+    }
+}
+
+static void apply_grant(swg_fleet *fleet, struct client_shard *shard,
+                        const struct swg_step_grant *g, int64_t now)
+{
+    struct client_circuit *c = swg__client_find(fleet, g->circuit);
+
+    if (!c || c->shard != shard->number || g->seq != shard->seq || c->sent_seq != g->seq)
+        return;
+    c->wait_until = g->wait > 0 ? now + g->wait * US : 0;
+    c->quarantine_until = g->quarantine > 0 ? now + g->quarantine * US : 0;
+    if (g->count > 0 && g->epoch == c->epoch && c->state == SWG_STEP_HALF)
+        swg__client_granted(fleet, c, g, shard->sent_at, now);
+}
+
+/* What went with this request has arrived. */
+static void acknowledge(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    for (uint32_t i = 0; i < shard->count; i++) {
+        struct client_circuit *c = fleet->circuits[shard->circuits[i]];
+        int64_t quarter = c->config.v[SWG_CFG_WINDOW] * US / 4;
+
+        if (c->sent_seq != shard->seq)
+            continue;
+        swg__client_acknowledged(fleet, c, shard->seq);
+        c->known = true;
+        c->claim = false;
+        c->offer = false;
+        c->told = c->sent_sums;
+        c->told_open = c->sent_open;
+        c->told_at = now + quarter;
+    }
+}
+
+static void apply_header(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    const struct swg_step_reply *r = &fleet->reply;
+    int64_t jitter;
+
+    shard->cursor = r->cursor;
+    shard->reporters = r->reporters;
+    shard->round_trip = now - shard->sent_at;
+    shard->pace = swg__client_min(
+        swg__client_max(r->next * US, (int64_t)fleet->config.interval_ms * MS), PACE_MAX_NS);
+    jitter = shard->pace / 5;
+    shard->due = shard->sent_at + shard->pace - jitter +
+                 (int64_t)swg__client_random(fleet, (uint64_t)(2 * jitter) + 1);
+    if (r->more)
+        shard->due = now;
+}
+
+/* Another server may hold less, or more, than the one before. */
+static bool other_server(const swg_fleet *fleet, const struct client_shard *shard)
+{
+    return shard->server[0] && strcmp(shard->server, fleet->reply.server) != 0;
+}
+
+void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    const struct swg_step_reply *r = &fleet->reply;
+    bool other = other_server(fleet, shard);
+
+    shard->inflight = false;
+    shard->errors = 0;
+    shard->last_error = -1;
+    fleet->stats.exchanges++;
+    fleet->stats.entries += (uint64_t)shard->entries;
+    memcpy(shard->server, r->server, sizeof shard->server);
+    acknowledge(fleet, shard, now);
+    apply_header(fleet, shard, now);
+    for (int i = 0; i < r->offers; i++)
+        apply_offer(fleet, shard, &r->offer[i]);
+    for (int i = 0; i < r->views; i++)
+        apply_view(fleet, shard, &r->view[i], now);
+    for (int i = 0; i < r->grants; i++)
+        apply_grant(fleet, shard, &r->grant[i], now);
+    if (other && shard->sent_cursor != 0) { /* else all was claimed just now */
+        swg__client_claim_all(fleet, shard);
+        swg__client_mode_set(fleet, shard, SWG_FLEET_REJOIN, now);
+    }
+    swg__client_mode_reply(fleet, shard, r->more, now);
+    swg__client_publish_all(fleet, shard, now);
+}

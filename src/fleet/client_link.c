@@ -1,0 +1,343 @@
+/* Links: bytes out, replies expected in the order of what went out, bytes in.
+ *
+ * Keeps: a reply is believed only in its place in the row; a link whose row cannot be trusted any
+ * more (nonsense, too slow) is given up whole. */
+#include "fleet/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PENDING_MAX (8u << 20) /* bytes of a reply still incomplete */
+#define ELEMENTS_MAX 1024      /* of an array: a page of views is 512 rows */
+#define RETRY_NS (100 * MS)
+#define RETRY_MAX_NS (5000 * MS)
+#define SPREAD_NS (1000 * MS)
+
+/* An array longer than ours ever are is not ours: its memory is not asked for. */
+#if HIREDIS_MAJOR < 1
+static void *short_array(const redisReadTask *task, int elements)
+#else
+static void *short_array(const redisReadTask *task, size_t elements)
+#endif
+{
+    const swg_fleet *fleet = task->privdata;
+
+    return elements > ELEMENTS_MAX ? NULL : fleet->usual.createArray(task, elements);
+}
+
+static redisReader *new_reader(swg_fleet *fleet)
+{
+    redisReader *reader = redisReaderCreate();
+
+    if (!reader)
+        return NULL;
+    fleet->usual = fleet->functions = *reader->fn;
+    fleet->functions.createArray = short_array;
+    reader->fn = &fleet->functions;
+    reader->privdata = fleet;
+    return reader;
+}
+
+int swg__client_links_open(swg_fleet *fleet)
+{
+    fleet->expect_room = 4 * fleet->config.shards + 2 * CLIENT_ORDERS + 16;
+    fleet->links = calloc(fleet->config.links, sizeof *fleet->links);
+    return fleet->links ? SWG_OK : SWG_ENOMEM;
+}
+
+static void empty(struct client_link *link)
+{
+    if (link->reader)
+        redisReaderFree(link->reader);
+    free(link->out);
+    free(link->expect);
+    *link = (struct client_link){.failures = link->failures};
+}
+
+void swg__client_links_close(swg_fleet *fleet)
+{
+    for (uint32_t i = 0; fleet->links && i < fleet->config.links; i++)
+        empty(&fleet->links[i]);
+    free(fleet->links);
+}
+
+static bool append(struct client_link *link, const char *bytes, size_t count)
+{
+    if (link->out_room - link->out_used < count) {
+        size_t room = 2 * link->out_room + count;
+        char *grown = realloc(link->out, room);
+
+        if (!grown)
+            return false;
+        link->out = grown;
+        link->out_room = room;
+    }
+    memcpy(link->out + link->out_used, bytes, count);
+    link->out_used += count;
+    return true;
+}
+
+bool swg__client_put(swg_fleet *fleet, uint32_t number, int kind, uint32_t which, int64_t now)
+{
+    struct client_link *link = &fleet->links[number];
+    char *command = NULL;
+    int length;
+    bool done;
+
+    if (!link->up || link->gave_up || fleet->wire.full || link->count == fleet->expect_room)
+        return false;
+    length =
+        redisFormatCommandArgv(&command, fleet->wire.count, fleet->wire.argv, fleet->wire.lengths);
+    if (length <= 0)
+        return false;
+    done = append(link, command, (size_t)length);
+    free(command);
+    if (!done)
+        return false;
+    link->expect[(link->first + link->count++) % fleet->expect_room] =
+        (struct client_expect){.kind = kind, .which = which, .at = now};
+    return true;
+}
+
+static void put_words(swg_fleet *fleet, uint32_t link, int kind, const char *const *words,
+                      int64_t now)
+{
+    swg_wire_start(&fleet->wire);
+    for (int i = 0; words[i]; i++)
+        swg_wire_text(&fleet->wire, words[i]);
+    swg__client_put(fleet, link, kind, 0, now);
+}
+
+void swg__client_load_scripts(swg_fleet *fleet, uint32_t number, int64_t now)
+{
+    struct client_link *link = &fleet->links[number];
+    const char *const scripts[] = {swg_fleet_sync_lua, swg_fleet_admin_lua};
+
+    if (link->loads > 0)
+        return;
+    for (int i = 0; i < 2; i++) {
+        uint32_t before = link->count;
+
+        put_words(fleet, number, EXPECT_LOAD,
+                  (const char *const[]){"SCRIPT", "LOAD", scripts[i], NULL}, now);
+        link->loads += link->count - before;
+    }
+}
+
+static void authenticate(swg_fleet *fleet, uint32_t link, int64_t now)
+{
+    if (fleet->user && fleet->password)
+        put_words(fleet, link, EXPECT_OK,
+                  (const char *const[]){"AUTH", fleet->user, fleet->password, NULL}, now);
+    else if (fleet->password)
+        put_words(fleet, link, EXPECT_OK, (const char *const[]){"AUTH", fleet->password, NULL},
+                  now);
+}
+
+int swg_fleet_connected(swg_fleet *fleet, uint32_t number, int64_t now)
+{
+    struct client_link *link;
+
+    if (!fleet || number >= fleet->config.links || fleet->links[number].up)
+        return SWG_EINVAL;
+    link = &fleet->links[number];
+    empty(link);
+    link->reader = new_reader(fleet);
+    link->expect = calloc(fleet->expect_room, sizeof *link->expect);
+    if (!link->reader || !link->expect) {
+        empty(link);
+        return SWG_ENOMEM;
+    }
+    link->up = true;
+    authenticate(fleet, number, now);
+    return SWG_OK;
+}
+
+static void lose(swg_fleet *fleet, const struct client_expect *expect, int64_t now)
+{
+    if (expect->kind == EXPECT_SYNC)
+        swg__client_failed(fleet, &fleet->shards[expect->which], SWG_FLEET_LOST, "the link broke",
+                           now);
+    if (expect->kind == EXPECT_ORDER)
+        swg__client_order_lost(fleet, expect->which);
+}
+
+int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t number, int64_t now)
+{
+    struct client_link *link;
+    bool worked;
+    int64_t wait;
+
+    if (!fleet || number >= fleet->config.links)
+        return NEVER;
+    link = &fleet->links[number];
+    worked = link->worked;
+    for (; link->count > 0; link->count--) {
+        lose(fleet, &link->expect[link->first], now);
+        link->first = (link->first + 1) % fleet->expect_room;
+    }
+    link->failures = worked ? 0 : link->failures + (link->failures < 16);
+    empty(link);
+    if (worked)
+        return now + (int64_t)swg__client_random(fleet, SPREAD_NS);
+    wait = swg__client_min(RETRY_NS << (link->failures < 8 ? link->failures : 8), RETRY_MAX_NS);
+    return now + wait / 2 + (int64_t)swg__client_random(fleet, (uint64_t)wait / 2 + 1);
+}
+
+void swg_fleet_output(const swg_fleet *fleet, uint32_t number, const char **bytes, size_t *count)
+{
+    const struct client_link *link;
+
+    *bytes = NULL;
+    *count = 0;
+    if (!fleet || number >= fleet->config.links)
+        return;
+    link = &fleet->links[number];
+    if (!link->up || link->gave_up)
+        return;
+    *bytes = link->out + link->out_sent;
+    *count = link->out_used - link->out_sent;
+}
+
+void swg_fleet_sent(swg_fleet *fleet, uint32_t number, size_t count)
+{
+    struct client_link *link;
+
+    if (!fleet || number >= fleet->config.links)
+        return;
+    link = &fleet->links[number];
+    if (count > link->out_used - link->out_sent)
+        count = link->out_used - link->out_sent;
+    fleet->stats.bytes_out += count;
+    link->out_sent += count;
+    if (link->out_sent == link->out_used)
+        link->out_sent = link->out_used = 0;
+}
+
+static bool exchange_reply(swg_fleet *fleet, uint32_t number, struct client_shard *shard,
+                           const redisReply *reply, int64_t now)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        swg__client_refused(fleet, shard, number, reply->str, now);
+        return true;
+    }
+    if (!swg__client_parse(reply, &fleet->reply)) {
+        swg__client_failed(fleet, shard, SWG_FLEET_NONSENSE, "a reply of another shape", now);
+        return false;
+    }
+    fleet->links[number].worked = true;
+    fleet->links[number].readonly = false;
+    swg__client_apply(fleet, shard, now);
+    return true;
+}
+
+static bool take(swg_fleet *fleet, uint32_t number, const struct client_expect *expect,
+                 const redisReply *reply, int64_t now)
+{
+    struct client_link *link = &fleet->links[number];
+
+    switch (expect->kind) {
+    case EXPECT_SYNC:
+        return exchange_reply(fleet, number, &fleet->shards[expect->which], reply, now);
+    case EXPECT_ORDER:
+        swg__client_order_reply(fleet, expect->which, number, reply, now);
+        return true;
+    case EXPECT_LOAD:
+        link->loads--;
+        break;
+    default:
+        break;
+    }
+    if (reply->type == REDIS_REPLY_ERROR) /* what came after it will say so too */
+        fleet->stats.errors[swg__client_error_of(reply->str)]++;
+    return true;
+}
+
+static int nonsense(swg_fleet *fleet)
+{
+    fleet->stats.errors[SWG_FLEET_NONSENSE]++;
+    return SWG_EPROTO;
+}
+
+static int next_reply(swg_fleet *fleet, uint32_t number, int64_t now)
+{
+    struct client_link *link = &fleet->links[number];
+    struct client_expect expect;
+    void *reply = NULL;
+    bool ours;
+
+    if (redisReaderGetReply(link->reader, &reply) != REDIS_OK)
+        return nonsense(fleet);
+    if (!reply)
+        return link->reader->len - link->reader->pos > PENDING_MAX ? nonsense(fleet) : SWG_OK;
+    if (link->count == 0) {
+        freeReplyObject(reply);
+        return nonsense(fleet);
+    }
+    expect = link->expect[link->first];
+    link->first = (link->first + 1) % fleet->expect_room;
+    link->count--;
+    ours = take(fleet, number, &expect, reply, now);
+    freeReplyObject(reply);
+    return ours ? 1 : SWG_EPROTO;
+}
+
+int swg_fleet_feed(swg_fleet *fleet, uint32_t number, const void *bytes, size_t count, int64_t now)
+{
+    struct client_link *link;
+    int result = SWG_OK;
+
+    if (!fleet || number >= fleet->config.links || (!bytes && count > 0))
+        return SWG_EINVAL;
+    link = &fleet->links[number];
+    if (!link->up)
+        return SWG_EINVAL;
+    if (link->gave_up)
+        return SWG_EPROTO;
+    fleet->stats.bytes_in += count;
+    if (count > 0 && redisReaderFeed(link->reader, bytes, count) != REDIS_OK)
+        result = SWG_ENOMEM;
+    else
+        while ((result = next_reply(fleet, number, now)) > 0)
+            ;
+    link->gave_up = result < 0;
+    return result;
+}
+
+int64_t swg__client_link_tick(swg_fleet *fleet, uint32_t number, int64_t now)
+{
+    struct client_link *link = &fleet->links[number];
+    int64_t deadline;
+
+    if (!link->up || link->gave_up || link->count == 0)
+        return NEVER;
+    deadline = link->expect[link->first].at + (int64_t)fleet->config.timeout_ms * MS;
+    if (now < deadline)
+        return deadline;
+    link->gave_up = true;
+    link->worked = false; /* not at once again */
+    fleet->stats.errors[SWG_FLEET_TIMEOUT]++;
+    swg__client_event(fleet, &(swg_fleet_event){.kind = SWG_FLEET_EVENT_GIVE_UP,
+                                                .link = number,
+                                                .value = SWG_FLEET_TIMEOUT,
+                                                .error = SWG_EPROTO});
+    return NEVER;
+}
+
+int swg_fleet_route(swg_fleet *fleet, uint32_t shard, uint32_t link)
+{
+    if (!fleet || shard >= fleet->config.shards || link >= fleet->config.links)
+        return SWG_EINVAL;
+    fleet->shards[shard].link = link;
+    return SWG_OK;
+}
+
+int swg_fleet_route_once(swg_fleet *fleet, uint32_t shard, uint32_t link)
+{
+    if (!fleet || shard >= fleet->config.shards || link >= fleet->config.links)
+        return SWG_EINVAL;
+    fleet->shards[shard].once = link;
+    fleet->shards[shard].due = 0;
+    return SWG_OK;
+}

@@ -1,0 +1,134 @@
+/* A shard and Redis: JOINING, FLEET, STALE, LOCAL, REJOIN.
+ *
+ * Keeps: no decision ever waits for Redis; what was open in the fleet stays open to its time,
+ * whatever becomes of the connection. */
+#include "fleet/client.h"
+
+#include <stdio.h>
+
+#define UPKEEP_NS (100 * MS)
+
+static int64_t stale_after(const swg_fleet *fleet, const struct client_shard *shard)
+{
+    return swg__client_max((int64_t)fleet->config.stale_ms * MS, 3 * shard->pace);
+}
+
+static int64_t local_after(const swg_fleet *fleet, const struct client_shard *shard)
+{
+    return swg__client_max((int64_t)fleet->config.local_ms * MS,
+                           stale_after(fleet, shard) + shard->pace);
+}
+
+static void journal(swg_fleet *fleet, const struct client_shard *shard, swg_fleet_mode from,
+                    int64_t now)
+{
+    swg_event event = {.at_ns = now,
+                       .scope = SWG_SCOPE_FLEET_MODE,
+                       .from = (uint8_t)from,
+                       .to = (uint8_t)shard->mode};
+
+    snprintf(event.name, sizeof event.name, "%s:%u", fleet->space, shard->number);
+    swg_gate_record(fleet->panel, NULL, &event);
+}
+
+void swg__client_mode_set(swg_fleet *fleet, struct client_shard *shard, swg_fleet_mode mode,
+                          int64_t now)
+{
+    swg_fleet_mode from = shard->mode;
+    swg_fleet_event event = {.kind = SWG_FLEET_EVENT_MODE,
+                             .shard = shard->number,
+                             .link = shard->link,
+                             .slot = shard->slot,
+                             .value = mode};
+
+    if (from == mode)
+        return;
+    shard->mode = mode;
+    shard->mode_since = now;
+    shard->upkeep = now + UPKEEP_NS;
+    journal(fleet, shard, from, now);
+    swg__client_event(fleet, &event);
+}
+
+/* Another server, or the same after a long time: it is told all we know, and asked for all. */
+void swg__client_claim_all(swg_fleet *fleet, struct client_shard *shard)
+{
+    shard->cursor = 0;
+    for (uint32_t i = 0; i < shard->count; i++) {
+        struct client_circuit *c = fleet->circuits[shard->circuits[i]];
+
+        c->claim = true;
+        c->window.count = 0;
+    }
+}
+
+static void go_local(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    swg__client_mode_set(fleet, shard, SWG_FLEET_LOCAL, now);
+    swg__client_claim_all(fleet, shard);
+    for (uint32_t i = 0; i < shard->count; i++)
+        fleet->circuits[shard->circuits[i]]->thin_from = 0;
+    swg__client_publish_all(fleet, shard, now);
+}
+
+void swg__client_mode_tick(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    int64_t silent = now - shard->last_sync;
+
+    switch (shard->mode) {
+    case SWG_FLEET_FLEET:
+    case SWG_FLEET_REJOIN:
+        if (silent >= stale_after(fleet, shard)) {
+            swg__client_mode_set(fleet, shard, SWG_FLEET_STALE, now);
+            swg__client_publish_all(fleet, shard, now);
+        }
+        return;
+    case SWG_FLEET_STALE:
+        if (silent >= local_after(fleet, shard))
+            go_local(fleet, shard, now);
+        return;
+    case SWG_FLEET_LOCAL:
+        if (now >= shard->upkeep) {
+            swg__client_publish_all(fleet, shard, now);
+            shard->upkeep = now + UPKEEP_NS;
+        }
+        return;
+    default:
+        return;
+    }
+}
+
+int64_t swg__client_mode_deadline(const swg_fleet *fleet, const struct client_shard *shard)
+{
+    switch (shard->mode) {
+    case SWG_FLEET_FLEET:
+    case SWG_FLEET_REJOIN:
+        return shard->last_sync + stale_after(fleet, shard);
+    case SWG_FLEET_STALE:
+        return shard->last_sync + local_after(fleet, shard);
+    case SWG_FLEET_LOCAL:
+        return shard->upkeep;
+    default:
+        return NEVER;
+    }
+}
+
+static bool claims_left(const swg_fleet *fleet, const struct client_shard *shard)
+{
+    for (uint32_t i = 0; i < shard->count; i++) {
+        if (fleet->circuits[shard->circuits[i]]->claim)
+            return true;
+    }
+    return false;
+}
+
+void swg__client_mode_reply(swg_fleet *fleet, struct client_shard *shard, bool more, int64_t now)
+{
+    bool behind = more || claims_left(fleet, shard);
+
+    shard->last_sync = now;
+    if (behind && (shard->mode == SWG_FLEET_LOCAL || shard->mode == SWG_FLEET_REJOIN))
+        swg__client_mode_set(fleet, shard, SWG_FLEET_REJOIN, now);
+    else
+        swg__client_mode_set(fleet, shard, SWG_FLEET_FLEET, now);
+}

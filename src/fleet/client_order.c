@@ -1,0 +1,125 @@
+/* What operators order for the whole fleet. */
+#include "fleet/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RETRY_NS (100 * MS)
+
+static void answer(swg_fleet *fleet, struct client_order *o, int error, int64_t epoch,
+                   const char *text)
+{
+    swg_fleet_event event = {.kind = SWG_FLEET_EVENT_ORDER,
+                             .shard = o->shard,
+                             .link = fleet->shards[o->shard].link,
+                             .slot = fleet->shards[o->shard].slot,
+                             .value = o->number,
+                             .error = error,
+                             .epoch = (uint64_t)epoch};
+
+    snprintf(event.text, sizeof event.text, "%s", text);
+    o->state = ORDER_FREE;
+    swg__client_event(fleet, &event);
+}
+
+static bool copy(char to[SWG_STEP_TEXT], const char *from)
+{
+    return from && snprintf(to, SWG_STEP_TEXT, "%s", from) < SWG_STEP_TEXT;
+}
+
+static bool fill(struct swg_step_order *o, const char *circuit, swg_fleet_state state,
+                 int64_t ttl_ms, const char *who, const char *reason)
+{
+    *o = (struct swg_step_order){.schema = SWG_STEP_SCHEMA, .state = (int)state};
+    if (!circuit || strlen(circuit) >= sizeof o->circuit || ttl_ms < 0 ||
+        ttl_ms > INT64_C(2592000000))
+        return false;
+    snprintf(o->circuit, sizeof o->circuit, "%s", circuit);
+    o->ttl = ttl_ms * 1000;
+    return copy(o->who, who) && copy(o->reason, reason) && swg_step_check_order(o) == SWG_STEP_DONE;
+}
+
+int swg_fleet_order(swg_fleet *fleet, const char *circuit, swg_fleet_state state, int64_t ttl_ms,
+                    const char *who, const char *reason)
+{
+    struct swg_step_order order;
+
+    if (!fleet || !fill(&order, circuit, state, ttl_ms, who, reason))
+        return SWG_EINVAL;
+    for (int i = 0; i < CLIENT_ORDERS; i++) {
+        struct client_order *o = &fleet->orders[i];
+
+        if (o->state != ORDER_FREE)
+            continue;
+        fleet->order_number = fleet->order_number % INT32_MAX + 1;
+        *o = (struct client_order){.state = ORDER_WAITS,
+                                   .number = fleet->order_number,
+                                   .shard = swg_fleet_shard(fleet, circuit),
+                                   .order = order};
+        return (int)o->number;
+    }
+    return SWG_EFULL;
+}
+
+int64_t swg__client_order_tick(swg_fleet *fleet, int64_t now)
+{
+    struct swg_wire_clock clock = {0, ""};
+    int64_t next = NEVER;
+
+    for (uint32_t i = 0; i < CLIENT_ORDERS; i++) {
+        struct client_order *o = &fleet->orders[i];
+        const struct client_shard *shard = &fleet->shards[o->shard];
+
+        if (o->state != ORDER_WAITS || !fleet->links[shard->link].up)
+            continue;
+        if (now >= o->due) {
+            swg_wire_admin(&fleet->wire, swg_fleet_admin_sha1, shard->tag, clock, &o->order);
+            if (swg__client_put(fleet, shard->link, EXPECT_ORDER, i, now))
+                o->state = ORDER_SENT;
+            o->due = now + RETRY_NS;
+        }
+        if (o->state == ORDER_WAITS)
+            next = swg__client_min(next, o->due);
+    }
+    return next;
+}
+
+/* What did not run may be tried again; of all else the operator is told. */
+static bool again(swg_fleet_error error)
+{
+    return error == SWG_FLEET_NOSCRIPT || error == SWG_FLEET_BUSY || error == SWG_FLEET_LOADING ||
+           error == SWG_FLEET_TRYAGAIN;
+}
+
+void swg__client_order_reply(swg_fleet *fleet, uint32_t which, uint32_t link,
+                             const redisReply *reply, int64_t now)
+{
+    struct client_order *o = &fleet->orders[which];
+    int64_t epoch;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        swg_fleet_error error = swg__client_error_of(reply->str);
+
+        fleet->stats.errors[error]++;
+        if (error == SWG_FLEET_NOSCRIPT)
+            swg__client_load_scripts(fleet, link, now);
+        if (!again(error)) {
+            answer(fleet, o, SWG_EPROTO, 0, reply->str);
+            return;
+        }
+        o->state = ORDER_WAITS;
+        o->due = error == SWG_FLEET_NOSCRIPT ? now : now + RETRY_NS;
+        return;
+    }
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        !swg__client_number(reply->element[0], 1, SWG_STEP_NUMBER, &epoch)) {
+        answer(fleet, o, SWG_EPROTO, 0, "a reply of another shape");
+        return;
+    }
+    answer(fleet, o, SWG_OK, epoch, "");
+}
+
+void swg__client_order_lost(swg_fleet *fleet, uint32_t which)
+{
+    answer(fleet, &fleet->orders[which], SWG_EPROTO, 0, "lost on its way: it may have run");
+}

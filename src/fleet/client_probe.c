@@ -1,0 +1,198 @@
+/* Leases: granted by the fleet, published as permits of the gate, taken by calls, brought back as
+ * results, kept until the fleet has acknowledged them.
+ *
+ * Keeps: no more permits than live leases, none after a lease's end here, which is before its end
+ * there; a result goes with a lease of its own period, once. */
+#include "fleet/client.h"
+
+#define HOLD_MS 100
+#define INTEREST_NS (60000 * MS)
+
+static int result_of(int which)
+{
+    static const int outcomes[] = {SWG_STEP_OK, SWG_STEP_FAILED, SWG_STEP_UNUSED};
+
+    return outcomes[which];
+}
+
+/* The lease of a state that ends first. */
+static struct client_lease *first_in(struct client_circuit *c, int state, int64_t now)
+{
+    struct client_lease *best = NULL;
+
+    for (int i = 0; i < CLIENT_LEASES; i++) {
+        struct client_lease *l = &c->lease[i];
+
+        if (l->state == state && l->deadline > now && (!best || l->deadline < best->deadline))
+            best = l;
+    }
+    return best;
+}
+
+static void move(struct client_circuit *c, int from, int to, int outcome, uint32_t count,
+                 int64_t now)
+{
+    for (struct client_lease *l; count > 0 && (l = first_in(c, from, now)); count--) {
+        l->state = (uint8_t)to;
+        l->outcome = (uint8_t)outcome;
+    }
+}
+
+static void expire(struct client_circuit *c, int64_t now)
+{
+    for (int i = 0; i < CLIENT_LEASES; i++) {
+        struct client_lease *l = &c->lease[i];
+
+        if (l->state != LEASE_FREE && l->deadline <= now)
+            l->state = LEASE_FREE; /* the fleet counts it as lost */
+    }
+}
+
+/* Which permits were taken is seen in the gate; a result without one would be of another round. */
+void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now,
+                         swg_gate_reading *reading)
+{
+    bool probing = c->given > 0 || first_in(c, LEASE_OUT, now);
+    uint32_t left;
+
+    if (probing)
+        swg_gate_collect(c->circuit, now, reading);
+    else
+        swg_gate_read(c->circuit, now, reading);
+    if (reading->refused != c->refused)
+        c->refused_at = now;
+    c->refused = reading->refused;
+    expire(c, now);
+    if (!probing)
+        return;
+    left = reading->mode == SWG_GATE_PROBING ? reading->permits : 0;
+    if (left < c->given)
+        move(c, LEASE_IDLE, LEASE_OUT, 0, c->given - left, now);
+    c->given = left;
+    if (reading->round == c->round) {
+        const uint32_t counts[] = {reading->passed, reading->failed, reading->unused};
+
+        for (int i = 0; i < 3; i++)
+            move(c, LEASE_OUT, LEASE_DONE, result_of(i), counts[i], now);
+    }
+    if (c->given > 0 && now >= c->hold_until)
+        swg__client_withdraw(fleet, c, now);
+}
+
+/* Permits nobody took go back to the fleet. */
+void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t now)
+{
+    swg_gate gate = {.size = sizeof gate,
+                     .mode = SWG_GATE_PROBING,
+                     .round = c->round,
+                     .until_ns = now,
+                     .since_ns = c->since};
+    uint32_t left = 0;
+
+    (void)fleet;
+    if (c->given == 0)
+        return;
+    swg_gate_set(c->circuit, &gate, &left);
+    if (left < c->given)
+        move(c, LEASE_IDLE, LEASE_OUT, 0, c->given - left, now);
+    move(c, LEASE_IDLE, LEASE_DONE, SWG_STEP_UNUSED, left, now);
+    c->unused += left > 0;
+    c->given = 0;
+}
+
+static int64_t margin(const swg_fleet *fleet, int64_t ttl)
+{
+    return fleet->config.margin_ms > 0 ? (int64_t)fleet->config.margin_ms * MS
+                                       : swg__client_max(ttl / 10, MS);
+}
+
+/* A circuit with little traffic holds its permits longer each time nobody came for them. */
+void swg__client_granted(swg_fleet *fleet, struct client_circuit *c, const struct swg_step_grant *g,
+                         int64_t sent_at, int64_t now)
+{
+    int64_t ttl = g->ttl * US, deadline = sent_at + ttl - margin(fleet, ttl);
+    int64_t hold = swg__client_max(2 * fleet->shards[c->shard].pace, HOLD_MS * MS);
+    int added = 0;
+
+    for (int i = 0; i < CLIENT_LEASES && added < g->count && deadline > now; i++) {
+        if (c->lease[i].state != LEASE_FREE)
+            continue;
+        c->lease[i] = (struct client_lease){
+            .seq = g->seq, .deadline = deadline, .state = LEASE_IDLE, .index = (uint8_t)added++};
+    }
+    hold = swg__client_min(hold << (c->unused < 8 ? c->unused : 8), (deadline - now) / 4 * 3);
+    c->hold_until = now + hold;
+    c->told_refused = c->sent_refused;
+    fleet->stats.granted += (uint64_t)added;
+}
+
+int swg__client_permits(const struct client_circuit *c, int64_t now, int64_t *deadline)
+{
+    int permits = 0;
+
+    *deadline = NEVER;
+    for (int i = 0; i < CLIENT_LEASES; i++) {
+        const struct client_lease *l = &c->lease[i];
+
+        if (l->state == LEASE_IDLE && l->deadline > now) {
+            permits++;
+            *deadline = swg__client_min(*deadline, l->deadline);
+        }
+    }
+    return permits;
+}
+
+/* Every result not acknowledged goes with every request. */
+int swg__client_results(struct client_circuit *c, int64_t seq, struct swg_step_entry *entry)
+{
+    for (int i = 0; i < CLIENT_LEASES; i++) {
+        struct client_lease *l = &c->lease[i];
+
+        if (l->state != LEASE_DONE)
+            continue;
+        l->sent = seq;
+        entry->result[entry->results++] = (struct swg_step_result){
+            .epoch = c->epoch, .seq = l->seq, .index = l->index, .outcome = l->outcome};
+    }
+    return entry->results;
+}
+
+void swg__client_acknowledged(swg_fleet *fleet, struct client_circuit *c, int64_t seq)
+{
+    for (int i = 0; i < CLIENT_LEASES; i++) {
+        struct client_lease *l = &c->lease[i];
+
+        if (l->state != LEASE_DONE || l->sent != seq)
+            continue;
+        fleet->stats.probes[l->outcome]++;
+        l->state = LEASE_FREE;
+    }
+}
+
+/* Permits are for those with calls to make: calls were turned away lately and had no permit for it
+ * yet, or the permits they were the cause of went back unused. */
+int swg__client_wants(const struct client_circuit *c, int64_t now)
+{
+    uint64_t turned_away = c->refused - c->told_refused;
+    int room = 0;
+
+    if (now < c->wait_until || c->given > 0 || now - c->refused_at >= INTEREST_NS)
+        return 0;
+    if (c->state != SWG_STEP_HALF && (c->state != SWG_STEP_OPEN || now < c->until))
+        return 0;
+    for (int i = 0; i < CLIENT_LEASES; i++)
+        room += c->lease[i].state == LEASE_FREE;
+    if (turned_away == 0 && c->unused > 0)
+        turned_away = 1;
+    room = (int)swg__client_min(room, CLIENT_WANT);
+    return (int)swg__client_min((int64_t)swg__client_min((int64_t)turned_away, CLIENT_WANT), room);
+}
+
+void swg__client_forget_leases(struct client_circuit *c)
+{
+    for (int i = 0; i < CLIENT_LEASES; i++)
+        c->lease[i].state = LEASE_FREE;
+    c->given = 0;
+    c->unused = 0;
+    c->wait_until = 0;
+}

@@ -1,0 +1,155 @@
+/* What is said in an exchange: of each circuit only what is news, but always an exchange. A silent
+ * fleet and one in trouble cost Redis the same number of calls. */
+#include "fleet/client.h"
+
+#include <string.h>
+
+#define OPEN_MAX_US INT64_C(86400000000)
+
+enum { NOTHING, SOON, NOW };
+
+static bool same(const struct client_sums *a, const struct client_sums *b)
+{
+    return a->n == b->n && a->f == b->f && a->s == b->s;
+}
+
+/* Trouble is told at once; mere traffic a few times in a window, which also keeps its record alive
+ * in Redis. A window that emptied is told once. */
+static int evidence_need(const struct client_circuit *c, int64_t now)
+{
+    bool trouble = c->sums.f > 0 || c->sums.s > 0 || c->told.f > 0 || c->told.s > 0;
+    bool turned = c->is_open != c->told_open;
+
+    if (same(&c->sums, &c->told) && !turned && (c->sums.n == 0 || now < c->told_at))
+        return NOTHING;
+    if (turned || (trouble && !same(&c->sums, &c->told)))
+        return NOW;
+    return now >= c->told_at ? SOON : NOTHING;
+}
+
+static bool has_results(const struct client_circuit *c)
+{
+    for (int i = 0; i < CLIENT_LEASES; i++) {
+        if (c->lease[i].state == LEASE_DONE)
+            return true;
+    }
+    return false;
+}
+
+static int need_of(const struct client_circuit *c, int64_t now)
+{
+    bool timed = c->state == SWG_STEP_FORCED || c->state == SWG_STEP_DISABLED;
+
+    if (c->claim || c->offer || has_results(c) || swg__client_wants(c, now) > 0)
+        return NOW;
+    if (timed)
+        return now >= c->until ? NOW : NOTHING;
+    return c->state == SWG_STEP_CLOSED ? evidence_need(c, now) : NOTHING;
+}
+
+static void look(swg_fleet *fleet, struct client_circuit *c, int64_t now)
+{
+    swg_gate_reading reading;
+
+    swg__client_collect(fleet, c, now, &reading);
+    swg__client_window_add(c, &reading, now);
+    c->is_open = reading.state != SWG_CLOSED;
+    c->need = need_of(c, now);
+}
+
+static void fill_view(const struct client_circuit *c, int64_t now, struct swg_step_entry *e)
+{
+    bool waits = c->state == SWG_STEP_OPEN || c->state == SWG_STEP_FORCED;
+
+    e->epoch = c->epoch;
+    e->state = c->state;
+    if (waits && c->until > now)
+        e->remaining = swg__client_min((c->until - now) / US, OPEN_MAX_US);
+}
+
+static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_step_entry *e)
+{
+    memset(e, 0, offsetof(struct swg_step_entry, result));
+    memcpy(e->circuit, c->name, sizeof e->circuit);
+    e->seq = seq;
+    fill_view(c, now, e);
+    if (c->state == SWG_STEP_CLOSED) {
+        e->n = c->sums.n;
+        e->f = c->sums.f;
+        e->s = c->sums.s;
+        e->local_open = c->is_open;
+    }
+    e->want = swg__client_wants(c, now);
+    e->rev = c->rev;
+    e->has_config = c->offer;
+    e->config = c->config;
+    swg__client_results(c, seq, e);
+    c->sent_seq = seq;
+    c->sent_epoch = c->epoch;
+    c->sent_sums = c->sums;
+    c->sent_open = c->is_open;
+    c->sent_refused = c->refused;
+}
+
+/* Circuits take turns where there are more than fit. */
+static void add_entries(swg_fleet *fleet, struct client_shard *shard, int need, int64_t now)
+{
+    struct swg_step_request *q = &fleet->request;
+
+    for (uint32_t i = 0; i < shard->count && q->entries < SWG_STEP_ENTRIES; i++) {
+        uint32_t which = shard->circuits[(shard->turn + i) % shard->count];
+        struct client_circuit *c = fleet->circuits[which];
+
+        if (c->need != need)
+            continue;
+        c->need = NOTHING;
+        fleet->stats.claims += c->claim && c->epoch > 0;
+        fill(c, shard->seq, now, &q->entry[q->entries++]);
+    }
+}
+
+static void build(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    struct swg_step_request *q = &fleet->request;
+
+    q->schema = SWG_STEP_SCHEMA;
+    memcpy(q->reporter, fleet->reporter, sizeof q->reporter);
+    q->cursor = shard->cursor;
+    q->entries = 0;
+    for (uint32_t i = 0; i < shard->count; i++)
+        look(fleet, fleet->circuits[shard->circuits[i]], now);
+    add_entries(fleet, shard, NOW, now);
+    add_entries(fleet, shard, SOON, now);
+    if (q->entries == SWG_STEP_ENTRIES)
+        shard->turn = (shard->turn + SWG_STEP_ENTRIES) % shard->count;
+}
+
+static bool ask_once(swg_fleet *fleet, uint32_t link, int64_t now)
+{
+    swg_wire_start(&fleet->wire);
+    swg_wire_text(&fleet->wire, "ASKING");
+    return swg__client_put(fleet, link, EXPECT_OK, 0, now);
+}
+
+/* One request under way a shard; a new number for each, said again or not. */
+void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    bool once = shard->once != SWG_NONE;
+    uint32_t link = once ? shard->once : shard->link;
+    struct swg_wire_clock clock = {0, ""};
+
+    shard->once = SWG_NONE;
+    shard->seq = ++fleet->seq;
+    build(fleet, shard, now);
+    if (once && !ask_once(fleet, link, now))
+        return;
+    swg_wire_sync(&fleet->wire, swg_fleet_sync_sha1, shard->tag, clock, &fleet->request);
+    if (!swg__client_put(fleet, link, EXPECT_SYNC, shard->number, now)) {
+        shard->due = now + shard->pace;
+        return;
+    }
+    shard->inflight = true;
+    shard->sent_at = now;
+    shard->sent_cursor = shard->cursor;
+    shard->entries = fleet->request.entries;
+}

@@ -1,0 +1,264 @@
+/* What the fleet's gate does to a call: one test a promise of semantics.md, section Fleet. */
+#include "unit/script.h"
+
+#include <stdlib.h>
+#include <switchgear/gate.h>
+
+#define GATE(...) (&(swg_gate){.size = sizeof(swg_gate), __VA_ARGS__})
+#define EXACT .recovery_jitter_pct = SWG_NONE
+
+static uint32_t set(bench *b, const swg_gate *gate)
+{
+    uint32_t left;
+    ck_assert_int_eq(swg_gate_set(b->circuit, gate, &left), SWG_OK);
+    return left;
+}
+
+static swg_gate_reading reading_at(bench *b, double ms)
+{
+    swg_gate_reading reading;
+    ck_assert_int_eq(swg_gate_read(b->circuit, at_ms(ms), &reading), SWG_OK);
+    return reading;
+}
+
+START_TEST(F1_both_must_agree)
+{
+    bench *b = bench_open(SWG_CIRCUIT(.calls_min = 1, .recovery_ms = 100, .probes = 1, EXACT));
+    set(b, GATE(.mode = SWG_GATE_OPEN, .until_ns = at_ms(50)));
+    PLAY(b, {0, "get", "open"});
+    set(b, GATE(.mode = SWG_GATE_NONE));
+    PLAY(b, {0, "get", "yes"}, {0, "fail", "open"}, {1, "get", "open"});
+    set(b, GATE(.mode = SWG_GATE_OPEN, .until_ns = at_ms(150)));
+    PLAY(b, {100, "get", "open"}, {100, "read", "half_open"}); /* its probe is not spent */
+    set(b, GATE(.mode = SWG_GATE_NONE));
+    PLAY(b, {100, "get", "yes"}, {100, "ok", "closed"});
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F2_open_says_when_and_ends_with_its_grace)
+{
+    bench *b = bench_open(NULL);
+    swg_permit permit;
+    set(b, GATE(.mode = SWG_GATE_OPEN, .until_ns = at_ms(500)));
+    ck_assert_int_eq(swg_acquire(b->circuit, &permit, at_ms(1)), SWG_REJECTED_OPEN);
+    ck_assert_int_eq(permit.retry_ns, at_ms(500));
+    ck_assert_int_eq(permit.held, 0);
+    PLAY(b, {500, "get", "open"}, {2499.9, "get", "open"}, {2500, "get", "yes"});
+    ck_assert_int_eq(reading_at(b, 2500).mode, SWG_GATE_NONE);
+    ck_assert_int_eq(snapshot_at(b, 2500).rejected[SWG_REJECTED_OPEN], 3);
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F3_forced)
+{
+    bench *b = bench_open(NULL);
+    set(b, GATE(.mode = SWG_GATE_FORCED, .until_ns = at_ms(86400000.0 * 30)));
+    PLAY(b, {0, "get", "forced"}, {86400000.0 * 29, "get", "forced"});
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F4_probing_permits_so_many_past_the_breaker)
+{
+    bench *b = bench_open(SWG_CIRCUIT(.calls_min = 1, .recovery_ms = 9000, EXACT));
+    PLAY(b, {0, "get", "yes"}, {0, "fail", "open"});
+    set(b, GATE(.mode = SWG_GATE_PROBING, .permits = 2, .round = 7, .until_ns = at_ms(1000)));
+    PLAY(b, {10, "get", "yes", 2}, {10, "get", "probing"}, {20, "ok", "open"},
+         {30, "fail", "open"});
+    swg_gate_reading reading;
+    swg_gate_collect(b->circuit, at_ms(31), &reading);
+    ck_assert_uint_eq(reading.round, 7);
+    ck_assert_uint_eq(reading.passed, 1);
+    ck_assert_uint_eq(reading.failed, 1);
+    swg_gate_collect(b->circuit, at_ms(31), &reading);
+    ck_assert_uint_eq(reading.passed + reading.failed + reading.unused, 0);
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F5_permits_end_and_are_withdrawn)
+{
+    bench *b = bench_open(NULL);
+    swg_permit permit;
+    set(b, GATE(.mode = SWG_GATE_PROBING, .permits = 3, .round = 1, .until_ns = at_ms(1000)));
+    ck_assert_int_eq(swg_acquire(b->circuit, &permit, at_ms(10)), SWG_PERMITTED);
+    ck_assert_int_eq(permit.retry_ns, at_ms(1000)); /* back by then */
+    PLAY(b, {1000, "get", "probing"});
+    ck_assert_uint_eq(set(b, GATE(.mode = SWG_GATE_PROBING, .round = 1, .until_ns = at_ms(2000))),
+                      2);
+    PLAY(b, {1001, "get", "probing"});
+    swg_release(b->circuit, &permit, SWG_SUCCESS, at_ms(1001)); /* too late to count */
+    ck_assert_uint_eq(reading_at(b, 1001).passed, 0);
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F6_a_result_counts_in_its_round_alone)
+{
+    bench *b = bench_open(NULL);
+    set(b, GATE(.mode = SWG_GATE_PROBING, .permits = 2, .round = 1, .until_ns = at_ms(1000)));
+    PLAY(b, {0, "get", "yes", 2}, {1, "ok", "closed"});
+    set(b, GATE(.mode = SWG_GATE_PROBING, .permits = 1, .round = 2, .until_ns = at_ms(1000)));
+    PLAY(b, {2, "ok", "closed"});
+    ck_assert_uint_eq(reading_at(b, 2).round, 2);
+    ck_assert_uint_eq(reading_at(b, 2).passed, 0);
+    ck_assert_uint_eq(snapshot_at(b, 2).window_calls, 2); /* here both are outcomes as any */
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F7_what_a_probe_says)
+{
+    static const struct {
+        const char *outcome;
+        double took;
+        uint32_t passed, failed, unused;
+    } rows[] = {
+        {"ok", 1, 1, 0, 0},  {"fail", 1, 0, 1, 0}, {"time", 1, 0, 1, 0},
+        {"ign", 1, 0, 0, 1}, {"can", 1, 0, 0, 1},  {"ok", 101, 0, 1, 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bench *b = bench_open(SWG_CIRCUIT(.slow_pct = 50, .slow_ms = 100));
+        set(b, GATE(.mode = SWG_GATE_PROBING, .permits = 1, .round = 1, .until_ns = at_ms(1000)));
+        PLAY(b, {0, "get", "yes"}, {rows[i].took, rows[i].outcome, "closed"});
+        const swg_gate_reading reading = reading_at(b, 200);
+        ck_assert_uint_eq(reading.passed, rows[i].passed);
+        ck_assert_uint_eq(reading.failed, rows[i].failed);
+        ck_assert_uint_eq(reading.unused, rows[i].unused);
+        bench_close(b);
+    }
+}
+END_TEST
+
+START_TEST(F7_a_probe_the_bulkhead_stops_is_unused)
+{
+    bench *b = bench_open(SWG_CIRCUIT(.inflight_max = 1));
+    PLAY(b, {0, "get", "yes"});
+    set(b, GATE(.mode = SWG_GATE_PROBING, .permits = 1, .round = 1, .until_ns = at_ms(1000)));
+    PLAY(b, {1, "get", "bulkhead"}, {2, "get", "probing"});
+    ck_assert_uint_eq(reading_at(b, 2).unused, 1);
+    bench_close(b);
+}
+END_TEST
+
+static int admitted(bench *b, double ms, int calls)
+{
+    int yes = 0;
+    for (int i = 0; i < calls; i++) {
+        swg_permit permit;
+        if (swg_acquire(b->circuit, &permit, at_ms(ms)) == SWG_PERMITTED) {
+            swg_release(b->circuit, &permit, SWG_SUCCESS, at_ms(ms));
+            yes++;
+        }
+    }
+    return yes;
+}
+
+START_TEST(F8_a_ramp_admits_its_share)
+{
+    bench *b = bench_open(NULL);
+    set(b, GATE(.mode = SWG_GATE_RAMP, .ramp_ms = 1000, .until_ns = at_ms(1000)));
+    ck_assert_int_eq(admitted(b, 0, 1000), 100);
+    ck_assert_int_eq(admitted(b, 500, 1000), 550);
+    ck_assert_int_eq(admitted(b, 1000, 1000), 1000);
+    set(b,
+        GATE(.mode = SWG_GATE_RAMP, .ramp_ms = 1000, .share_halved = 5, .until_ns = at_ms(3000)));
+    ck_assert_int_le(abs(admitted(b, 2000, 3200) - 100), 2);
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F9_the_hosts_operator_comes_first)
+{
+    bench *b = bench_open(NULL);
+    set(b, GATE(.mode = SWG_GATE_OPEN, .until_ns = at_ms(1000)));
+    swg_circuit_override(b->circuit, SWG_FORCED_CLOSED, at_ms(100), "drill");
+    PLAY(b, {0, "get", "yes"}, {1, "ok", "closed"});
+    swg_circuit_override(b->circuit, SWG_DRY_RUN, at_ms(100), "drill");
+    PLAY(b, {2, "get", "yes"}, {3, "ok", "closed"});
+    ck_assert_int_eq(snapshot_at(b, 3).would_reject[SWG_REJECTED_OPEN], 1);
+    set(b, GATE(.mode = SWG_GATE_PROBING, .permits = 1, .round = 1, .until_ns = at_ms(1000)));
+    swg_circuit_override(b->circuit, SWG_FORCED_OPEN, at_ms(100), "drill");
+    PLAY(b, {4, "get", "forced"});
+    ck_assert_uint_eq(reading_at(b, 4).permits, 1);
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F10_outcomes_of_earlier_calls_are_kept_apart)
+{
+    bench *b = bench_open(SWG_CIRCUIT(.slow_pct = 100, .slow_ms = 50));
+    PLAY(b, {0, "get", "yes", 2}, {1, "fail", "closed"});
+    set(b, GATE(.mode = SWG_GATE_NONE, .since_ns = at_ms(5)));
+    PLAY(b, {10, "get", "yes"}, {60, "fail", "closed"}, {60, "ok", "closed"});
+    const swg_gate_reading reading = reading_at(b, 60);
+    ck_assert_uint_eq(reading.calls, 2);
+    ck_assert_uint_eq(reading.failures, 1);
+    ck_assert_uint_eq(reading.slow, 0);
+    ck_assert_uint_eq(reading.ended, 3);
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F11_no_retries_while_it_has_a_say)
+{
+    bench *b = bench_open(NULL);
+    for (int ramping = 1; ramping >= 0; ramping--) {
+        swg_retry retry;
+        swg_permit permit;
+        int64_t wait_ns;
+        set(b, ramping ? GATE(.mode = SWG_GATE_RAMP, .ramp_ms = 1000, .until_ns = at_ms(1000))
+                       : GATE(.mode = SWG_GATE_NONE));
+        swg_retry_begin(&retry, NULL, 1, at_ms(999));
+        ck_assert_int_eq(swg_acquire(b->circuit, &permit, at_ms(999)), SWG_PERMITTED);
+        swg_release(b->circuit, &permit, SWG_FAILURE, at_ms(999));
+        ck_assert_int_eq(
+            swg_retry_again(&retry, b->circuit, &permit, SWG_FAILURE, at_ms(999), &wait_ns),
+            !ramping);
+    }
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(nonsense_is_refused)
+{
+    bench *b = bench_open(NULL);
+    swg_event event = {.scope = SWG_SCOPE_HOST};
+    ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.mode = 9), NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.mode = SWG_GATE_RAMP), NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.permits = 32), NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.round = 1u << 22), NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_set(b->circuit, NULL, NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_set(NULL, GATE(.mode = 0), NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_read(b->circuit, 0, NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_record(b->panel, b->circuit, &event), SWG_EINVAL);
+    bench_close(b);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("gate");
+    TCase *t = tcase_create("gate");
+    tcase_add_test(t, F1_both_must_agree);
+    tcase_add_test(t, F2_open_says_when_and_ends_with_its_grace);
+    tcase_add_test(t, F3_forced);
+    tcase_add_test(t, F4_probing_permits_so_many_past_the_breaker);
+    tcase_add_test(t, F5_permits_end_and_are_withdrawn);
+    tcase_add_test(t, F6_a_result_counts_in_its_round_alone);
+    tcase_add_test(t, F7_what_a_probe_says);
+    tcase_add_test(t, F7_a_probe_the_bulkhead_stops_is_unused);
+    tcase_add_test(t, F8_a_ramp_admits_its_share);
+    tcase_add_test(t, F9_the_hosts_operator_comes_first);
+    tcase_add_test(t, F10_outcomes_of_earlier_calls_are_kept_apart);
+    tcase_add_test(t, F11_no_retries_while_it_has_a_say);
+    tcase_add_test(t, nonsense_is_refused);
+    suite_add_tcase(s, t);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_ENV);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
