@@ -3,7 +3,6 @@
 enum { NOTHING, TAKE, GIVE, CLEAR };
 
 #define SEQ_MASK ((UINT64_C(1) << 30) - 1)
-#define COUNT_MAX ((UINT32_C(1) << 20) - 1)
 
 static uint32_t word_count(uint64_t word)
 {
@@ -27,7 +26,7 @@ static void finish(swg__holdings holdings, uint64_t word)
 {
     const unsigned op = word >> 30 & 3;
     const uint32_t owner = word >> 32 & 0xfff;
-    if (holdings.rows == NULL || op == NOTHING || owner >= holdings.processes) {
+    if (op == NOTHING || owner >= holdings.processes) {
         return;
     }
     swg_au64 *place = &holdings.rows[owner * holdings.stride];
@@ -41,9 +40,6 @@ static void finish(swg__holdings holdings, uint64_t word)
  * change only through operations on the word, and no two operations of a row share a number. */
 static uint64_t settled_row(swg__holdings holdings, uint64_t word, uint16_t owner)
 {
-    if (holdings.rows == NULL) {
-        return UINT64_C(1) << 30;
-    }
     finish(holdings, word);
     return swg__load_seq_u64(&holdings.rows[owner * holdings.stride]);
 }
@@ -59,7 +55,7 @@ bool swg__bulkhead_take(swg_au64 *word, swg__holdings holdings, uint16_t owner, 
     uint64_t old = swg__load_seq_u64(word);
     for (;;) {
         *count = word_count(old);
-        if (*count >= limit || *count >= COUNT_MAX) {
+        if (*count >= limit || *count >= SWG__BULKHEAD_MAX) {
             return false;
         }
         const uint64_t row = settled_row(holdings, old, owner);

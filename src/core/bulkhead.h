@@ -12,13 +12,36 @@
 
 /* One circuit's column in the matrix of holdings: rows[owner * stride]. */
 typedef struct swg__holdings {
-    swg_au64 *rows; /* NULL: a block of one process, which keeps none */
+    swg_au64 *rows; /* NULL: a block of one process, which keeps none and calls .._alone() */
     size_t stride;
     uint32_t processes;
 } swg__holdings;
 
 /* Calls in flight now. */
 uint32_t swg__bulkhead_count(const swg_au64 *word);
+
+/* The word is count:20, then the last operation. */
+#define SWG__BULKHEAD_ONE (UINT64_C(1) << 44)
+#define SWG__BULKHEAD_MAX ((UINT32_C(1) << 20) - 1)
+
+/* The same two for a block of one process, which keeps no rows: one swap, one subtraction. */
+static inline bool swg__bulkhead_take_alone(swg_au64 *word, uint32_t limit, uint32_t *count)
+{
+    uint64_t old = swg__load_relaxed_u64(word);
+    const uint32_t most = limit < SWG__BULKHEAD_MAX ? limit : SWG__BULKHEAD_MAX;
+    do {
+        *count = (uint32_t)(old >> 44);
+        if (*count >= most) {
+            return false;
+        }
+    } while (!swg__cas_seq_u64(word, &old, old + SWG__BULKHEAD_ONE));
+    return true;
+}
+
+static inline void swg__bulkhead_give_alone(swg_au64 *word)
+{
+    swg__add_seq_u64(word, -SWG__BULKHEAD_ONE);
+}
 
 /* Takes a slot for `owner` unless `limit` are in flight. `*count` is how many were before. */
 bool swg__bulkhead_take(swg_au64 *word, swg__holdings holdings, uint16_t owner, uint32_t limit,

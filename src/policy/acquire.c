@@ -127,6 +127,9 @@ static bool stalled(const swg_circuit *circuit, int64_t now_ns, swg__evidence *e
         return false;
     }
     const uint32_t count = swg__bulkhead_count(&cell->inflight);
+    if (swg__load_seq_i64(&cell->progress) == 0) { /* switched on with calls under way */
+        swg__raise(&circuit->parts.cell->progress, now_ns);
+    }
     const int64_t still = now_ns - swg__load_seq_i64(&cell->progress);
     *evidence = (swg__evidence){.calls = count, .limit = stall_ms, .cause = SWG_CAUSE_STALL};
     return count >= swg__limits_read(cell).calls_min && still >= stall_ms * SWG__NS_PER_MS;
@@ -232,6 +235,17 @@ static uint32_t inflight_limit(const swg_cell *cell)
     return adapts ? swg__adapt_limit(&cell->adapted, least, max) : max;
 }
 
+static bool take_slot(swg_circuit *circuit, swg_permit *permit, uint32_t limit, uint32_t *count)
+{
+    swg_au64 *word = &circuit->parts.cell->inflight;
+    const swg__holdings holdings = swg__panel_holdings(circuit);
+    if (holdings.rows == NULL) {
+        return swg__bulkhead_take_alone(word, limit, count);
+    }
+    permit->owner = swg__panel_owner(circuit->panel);
+    return swg__bulkhead_take(word, holdings, permit->owner, limit, count);
+}
+
 /* `bound`: may it say no? Under an override all go, but those in flight are still counted. */
 static swg_verdict ask_limits(swg_circuit *circuit, swg_permit *permit, int64_t now_ns, bool bound)
 {
@@ -257,13 +271,10 @@ static swg_verdict ask_limits(swg_circuit *circuit, swg_permit *permit, int64_t 
     if ((features & SWG__FEATURE_INFLIGHT) == 0 || (bound && verdict != SWG_PERMITTED)) {
         return verdict;
     }
-    const swg__holdings holdings = swg__panel_holdings(circuit);
     const uint32_t max = inflight_limit(cell);
-    permit->owner = swg__panel_owner(circuit->panel);
-    if (swg__bulkhead_take(&cell->inflight, holdings, permit->owner,
-                           bound && max != 0 ? max : UINT32_MAX, &count)) {
+    if (take_slot(circuit, permit, bound && max != 0 ? max : UINT32_MAX, &count)) {
         permit->held |= SWG__HELD_SLOT;
-        if (count + 1 == swg__limits_read(cell).calls_min) {
+        if (swg__stall_ms(cell) != 0 && count + 1 == swg__limits_read(cell).calls_min) {
             swg__raise(&cell->progress, now_ns);
         }
     }

@@ -114,6 +114,9 @@ int swg_circuit_configure(swg_circuit *circuit, const swg_circuit_config *config
     if (swg__limits_read(circuit->parts.cell).failure_threshold == 0) {
         swg__store_relaxed_u32(&circuit->parts.cell->row, 0); /* not counted so far */
     }
+    if (swg__stall_ms(circuit->parts.cell) == 0) {
+        swg__store_relaxed_i64(&circuit->parts.cell->progress, 0); /* nor was this */
+    }
     swg__settings_store(circuit->parts.cell, &settled);
     swg__window_watch(circuit->parts.cell); /* whatever comes next is judged by the new limits */
     return SWG_OK;

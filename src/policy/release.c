@@ -50,7 +50,12 @@ static void give_slot(swg_circuit *circuit, const swg_permit *permit, swg_outcom
     swg_cell *cell = circuit->parts.cell;
     if ((permit->held & SWG__HELD_SLOT) != 0) {
         adapt(cell, permit, outcome, now_ns);
-        swg__bulkhead_give(&cell->inflight, swg__panel_holdings(circuit), permit->owner);
+        const swg__holdings holdings = swg__panel_holdings(circuit);
+        if (holdings.rows == NULL) {
+            swg__bulkhead_give_alone(&cell->inflight);
+        } else {
+            swg__bulkhead_give(&cell->inflight, holdings, permit->owner);
+        }
         if (swg__stall_ms(cell) != 0) {
             swg__raise(&cell->progress, now_ns);
         }

@@ -419,6 +419,19 @@ START_TEST(S21_configuring_keeps_state_and_window)
 }
 END_TEST
 
+START_TEST(S21_stall_detection_switched_on_with_calls_under_way)
+{
+    bench *b = bench_open(SWG_CIRCUIT(.calls_min = 2, .inflight_max = 5, EXACT));
+    PLAY(b, {0, "get", "yes", 3});
+    ck_assert_int_eq(
+        swg_circuit_configure(
+            b->circuit, SWG_CIRCUIT(.calls_min = 2, .inflight_max = 5, .stall_ms = 1000, EXACT)),
+        SWG_OK);
+    PLAY(b, {90000, "get", "yes"}, {90999, "get", "yes"}, {91000, "get", "open"});
+    bench_close(b); /* counted from the first look, not from before it was on */
+}
+END_TEST
+
 START_TEST(S22_reset_forgets)
 {
     bench *b = bench_open(SWG_CIRCUIT(.calls_min = 2, .recovery_ms = 100, .probes = 1, EXACT));
@@ -462,6 +475,7 @@ int main(void)
     tcase_add_test(lines, S19_a_step_back_is_no_time);
     tcase_add_test(lines, S20_overrides_expire_by_themselves);
     tcase_add_test(lines, S21_configuring_keeps_state_and_window);
+    tcase_add_test(lines, S21_stall_detection_switched_on_with_calls_under_way);
     tcase_add_test(lines, S22_reset_forgets);
     suite_add_tcase(suite, lines);
     SRunner *runner = srunner_create(suite);
