@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "curl.h"
 #include "empty.h"
 
 #define MANY 100000
@@ -37,6 +38,7 @@ typedef struct bench_case {
     uint32_t circuits;
     const char *panel; /* NULL: heap */
     double aim[2];     /* at one and two threads; 0: none */
+    double more;       /* aim: so much more than the healthy time window; 0: none */
 } bench_case;
 
 /* --- the machine's own limits */
@@ -111,6 +113,22 @@ static void run_paced(place *p)
         if (swg_acquire(p->circuits[0], &permit, now_ns) == SWG_PERMITTED) {
             swg_release(p->circuits[0], &permit, SWG_SUCCESS, now_ns);
         }
+    }
+}
+
+/* What a call that needs no retry pays for being able to. */
+static void run_retry(place *p)
+{
+    const swg_retry_config config = {.size = sizeof(config)};
+    swg_permit permit;
+    swg_retry retry;
+    int64_t wait_ns;
+    for (long i = 0; i < p->iterations; i++) {
+        swg_retry_begin(&retry, &config, (uint64_t)i, p->now_ns);
+        if (swg_acquire(p->circuits[0], &permit, p->now_ns) == SWG_PERMITTED) {
+            swg_release(p->circuits[0], &permit, SWG_SUCCESS, p->now_ns);
+        }
+        swg_retry_again(&retry, p->circuits[0], &permit, SWG_SUCCESS, p->now_ns, &wait_ns);
     }
 }
 
@@ -217,6 +235,9 @@ static const swg_circuit_config bulkhead = {SIZE, .inflight_max = 1000};
 static const swg_circuit_config both = {SIZE, .rate_per_s = 1000000, .rate_burst = 1000000,
                                         .inflight_max = 1000};
 
+static const swg_circuit_config adaptive = {SIZE, .inflight_max = 1000, .inflight_ms = 100};
+static const swg_circuit_config shedding = {SIZE, .shed_factor_pct = 200};
+
 static const bench_case cases[] = {
     {"machine: two empty calls, shared library", run_empty, NULL, NULL, 0, NULL, {0}},
     {"machine: one fetch_add on one word", run_add, NULL, NULL, 0, NULL, {0}},
@@ -240,7 +261,10 @@ static const bench_case cases[] = {
     {"with a rate limit", run_paced, &limited, healthy, 1, NULL, {0}},
     {"with a bulkhead", run_calls, &bulkhead, healthy, 1, NULL, {0}},
     {"with a bulkhead, in shared memory", run_calls, &bulkhead, healthy, 1, "/b", {0}},
-    {"with both", run_paced, &both, healthy, 1, NULL, {0}},
+    {"with both", run_paced, &both, healthy, 1, NULL, {0}, 25},
+    {"with a limit that finds itself", run_calls, &adaptive, healthy, 1, NULL, {0}},
+    {"with shedding, nothing to shed", run_calls, &shedding, healthy, 1, NULL, {0}},
+    {"with a retry begun and asked", run_retry, &timed, healthy, 1, NULL, {0}},
 };
 
 #define CASES (sizeof(cases) / sizeof(cases[0]))
@@ -354,6 +378,7 @@ static void core(int rounds, long iterations)
            rounds, iterations);
     printf("%-42s %9s %6s %9s %6s   aim\n", "", "1 thread", "x", "2 threads", "x");
     double base[2] = {0};
+    double plain = 0;
     for (size_t i = 0; i < CASES; i++) {
         double m[2];
         for (int t = 0; t < 2; t++) {
@@ -367,6 +392,11 @@ static void core(int rounds, long iterations)
         }
         if (cases[i].aim[1] > 0) {
             printf(", %.0f: %s", cases[i].aim[1], m[1] <= cases[i].aim[1] ? "yes" : "no");
+        }
+        plain = strcmp(cases[i].name, "time window, healthy") == 0 ? m[0] : plain;
+        if (cases[i].more > 0) {
+            printf("   %+.1f, %.0f: %s", m[0] - plain, cases[i].more,
+                   m[0] - plain <= cases[i].more ? "yes" : "no");
         }
         printf("\n");
     }
@@ -460,10 +490,11 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--quick") == 0) {
             quick = true;
         } else if (strcmp(argv[i], "core") == 0 || strcmp(argv[i], "memory") == 0 ||
-                   strcmp(argv[i], "attach") == 0 || strcmp(argv[i], "all") == 0) {
+                   strcmp(argv[i], "attach") == 0 || strcmp(argv[i], "curl") == 0 ||
+                   strcmp(argv[i], "all") == 0) {
             part = argv[i];
         } else {
-            fprintf(stderr, "usage: swg_bench [--quick] [all|core|memory|attach]\n");
+            fprintf(stderr, "usage: swg_bench [--quick] [all|core|memory|attach|curl]\n");
             return 2;
         }
     }
@@ -481,5 +512,10 @@ int main(int argc, char **argv)
     if (all || strcmp(part, "attach") == 0) {
         attach(quick ? 1 : 15);
     }
+#ifdef SWG_BENCH_CURL
+    if (all || strcmp(part, "curl") == 0) {
+        return bench_curl(quick);
+    }
+#endif
     return 0;
 }
