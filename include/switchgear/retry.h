@@ -144,6 +144,17 @@ typedef swg_outcome (*swg_work)(void *arg, swg_attempt *attempt);
 swg_verdict swg_call(swg_circuit *circuit, const swg_retry_config *retry, swg_work work, void *arg,
                      swg_outcome *outcome);
 
+/* The same, telling more. */
+typedef struct swg_call_report {
+    swg_outcome outcome; /* of the last attempt made; SWG_CANCELLED if none was */
+    swg_retry_end end;   /* why it was not tried again */
+    uint32_t attempts;   /* asked for, whether permitted or not */
+    int64_t retry_ns;    /* rejected: trying before this is of no use */
+} swg_call_report;
+
+swg_verdict swg_call_reported(swg_circuit *circuit, const swg_retry_config *retry, swg_work work,
+                              void *arg, swg_call_report *report);
+
 #ifdef __cplusplus
 }
 #endif

@@ -50,12 +50,30 @@ static const cli_option stage_options[] = {
     END,
 };
 
+static const cli_option storm_options[] = {
+    {"once", CLI_FLAG, NULL, "play it and end, as it does anyway", 0, 0, NULL},
+    SEED,
+    {"ports", CLI_COUNT, "BASE",
+     "service on BASE, instances on BASE+1 to +3, the other worlds ten and twenty higher (9100)",
+     1024, 65000, NULL},
+    {"calls", CLI_COUNT, "N", "calls a second in each world; the service can do 160 (100)", 1, 2000,
+     NULL},
+    {"brownout", CLI_DURATION, "TIME", "how long the service is slow (4s)", 100, HOUR_MS, NULL},
+    {"after", CLI_DURATION, "TIME", "how long to look on when it no longer is (15s)", 100, HOUR_MS,
+     NULL},
+    {"json", CLI_FLAG, NULL, "one JSON object a line instead of text", 0, 0, NULL},
+    END,
+};
+
 static const cli_option service_options[] = {
     PORT("9000; 0: any"),
     SEED,
     {"slow", CLI_DURATION, "TIME", "what a slow answer takes (500ms)", 1, HOUR_MS, NULL},
     {"hang", CLI_DURATION, "TIME", "what a hanging answer takes (2s)", 1, HOUR_MS, NULL},
     {"flap", CLI_DURATION, "TIME", "how long it is sick, and then well (2s)", 1, HOUR_MS, NULL},
+    {"workers", CLI_COUNT, "N", "calls it works on at once, others queue (no limit)", 1, 100000,
+     NULL},
+    {"work", CLI_DURATION, "TIME", "what an answer takes when well (4 to 20ms)", 1, HOUR_MS, NULL},
     PART_OPTIONS,
     END,
 };
@@ -67,6 +85,8 @@ static const cli_option instance_options[] = {
     TIMEOUT("how long it waits for the service (1s)"),
     PROFILE_OPTIONS,
     {"panel", CLI_TEXT, "/NAME", "a panel in shared memory instead of one of its own", 0, 0, NULL},
+    {"retry", CLI_TEXT, "KEY=VALUE", "retry, with this field set, e.g. attempts=3; repeatable", 0,
+     0, NULL},
     {"no-breaker", CLI_FLAG, NULL, "call the service without a circuit", 0, 0, NULL},
     PART_OPTIONS,
     END,
@@ -124,6 +144,17 @@ static const cli_command lab_commands[] = {
         .example = "switchgear lab host --once",
         .options = stage_options,
         .run = lab_stage_run,
+    },
+    {
+        .name = "storm",
+        .summary = "Retries turn a short brown-out into a lasting outage; a budget ends it.",
+        .details = "Three worlds with the same service, which can do so much and no more, live "
+                   "through the same brown-out: with plain retries, with retries on a budget, and "
+                   "with a budget and a breaker. The cause lasts seconds; see how long the outage "
+                   "does.",
+        .example = "switchgear lab storm --once",
+        .options = storm_options,
+        .run = lab_storm_run,
     },
     {
         .name = "break",

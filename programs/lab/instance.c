@@ -24,7 +24,10 @@ typedef struct instance {
     uint16_t port;
     upstream *upstream;
     swg_panel *panel;
-    swg_circuit *circuit; /* NULL: without a breaker */
+    swg_circuit *circuit;
+    bool breaker; /* false: the circuit is held closed, and not shown */
+    swg_retry_config retry;
+    bool retries;
     atomic_ullong answered, failed, rejected;
     atomic_int waiting;   /* callers waiting for the service now */
     pthread_mutex_t lock; /* guards `fast_fail` */
@@ -33,65 +36,62 @@ typedef struct instance {
 
 /* ---- answering ----------------------------------------------------------------------------- */
 
-static unsigned retry_after_s(const swg_permit *permit, int64_t now_ns)
+static unsigned retry_after_s(int64_t retry_ns, int64_t now_ns)
 {
-    int64_t wait_ns = permit->retry_ns - now_ns;
+    int64_t wait_ns = retry_ns - now_ns;
     return wait_ns > 0 ? (unsigned)((wait_ns + 999999999) / 1000000000) : 1;
 }
 
-static enum MHD_Result reject(instance *in, http_exchange *exchange, const swg_permit *permit,
+static enum MHD_Result reject(instance *in, http_exchange *exchange, const swg_curl_result *result,
                               int64_t now_ns)
 {
     char seconds[16], body[160];
-    const char *verdict = swg_verdict_name((swg_verdict)permit->verdict);
-    unsigned after = retry_after_s(permit, now_ns);
+    const char *verdict = swg_verdict_name(result->verdict);
+    unsigned after = retry_after_s(result->retry_ns, now_ns);
     snprintf(seconds, sizeof seconds, "%u", after);
     snprintf(body, sizeof body, "rejected: the circuit to the service is %s, try again in %u s\n",
              verdict, after);
     const http_header headers[] = {
         {"Retry-After", seconds}, {"X-Switchgear", verdict}, {NULL, NULL}};
-    enum MHD_Result result =
+    enum MHD_Result sent =
         http_reply(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", body, headers);
     in->rejected++;
     pthread_mutex_lock(&in->lock);
     histogram_add(&in->fast_fail, swg_clock_ns() - now_ns);
     pthread_mutex_unlock(&in->lock);
-    return result;
+    return sent;
 }
 
 static enum MHD_Result pass_on(instance *in, http_exchange *exchange, const upstream_answer *answer)
 {
-    if (answer->outcome == SWG_SUCCESS || answer->outcome == SWG_IGNORED) {
+    swg_outcome outcome = answer->result.outcome;
+    if (outcome == SWG_SUCCESS || outcome == SWG_IGNORED) {
         in->answered++;
-        return http_reply(exchange, (unsigned)answer->status, "text/plain",
+        return http_reply(exchange, (unsigned)answer->result.status, "text/plain",
                           answer->body.data ? answer->body.data : "", NULL);
     }
     char text[CURL_ERROR_SIZE + 64];
     in->failed++;
-    if (answer->status)
-        snprintf(text, sizeof text, "the service answered %ld\n", answer->status);
+    if (answer->result.status)
+        snprintf(text, sizeof text, "the service answered %ld\n", answer->result.status);
     else
         snprintf(text, sizeof text, "the service did not answer: %s\n", answer->problem);
-    unsigned status =
-        answer->outcome == SWG_TIMEOUT ? MHD_HTTP_GATEWAY_TIMEOUT : MHD_HTTP_BAD_GATEWAY;
+    unsigned status = outcome == SWG_TIMEOUT ? MHD_HTTP_GATEWAY_TIMEOUT : MHD_HTTP_BAD_GATEWAY;
     return http_reply(exchange, status, "text/plain", text, NULL);
 }
 
 static enum MHD_Result guarded_call(instance *in, http_exchange *exchange)
 {
     upstream_answer answer;
-    swg_permit permit;
     int64_t now_ns = swg_clock_ns();
-    if (in->circuit && swg_acquire(in->circuit, &permit, now_ns) != SWG_PERMITTED)
-        return reject(in, exchange, &permit, now_ns);
     in->waiting++;
     upstream_call(in->upstream, &answer);
     in->waiting--;
-    if (in->circuit)
-        swg_release(in->circuit, &permit, answer.outcome, swg_clock_ns());
-    enum MHD_Result result = pass_on(in, exchange, &answer);
-    http_body_free(&answer.body);
-    return result;
+    enum MHD_Result sent = answer.result.attempts == 0 && answer.result.verdict != SWG_PERMITTED
+                               ? reject(in, exchange, &answer.result, now_ns)
+                               : pass_on(in, exchange, &answer);
+    swg_curl_body_free(&answer.body);
+    return sent;
 }
 
 /* ---- showing ------------------------------------------------------------------------------- */
@@ -100,7 +100,7 @@ static json_t *circuit_json(const instance *in)
 {
     swg_snapshot s;
     int64_t now_ns = swg_clock_ns();
-    if (!in->circuit || swg_circuit_read(in->circuit, now_ns, &s) != SWG_OK)
+    if (!in->breaker || swg_circuit_read(in->circuit, now_ns, &s) != SWG_OK)
         return json_null();
     int64_t retry_ms = s.retry_ns > now_ns ? (s.retry_ns - now_ns) / NS_PER_MS : 0;
     return json_pack(
@@ -139,7 +139,7 @@ static json_t *events_json(const instance *in)
     uint64_t cursor = 0;
     size_t count;
     json_t *list = json_array();
-    while (in->panel && (count = swg_journal_read(in->panel, &cursor, events, EVENTS_MAX)) > 0)
+    while (in->breaker && (count = swg_journal_read(in->panel, &cursor, events, EVENTS_MAX)) > 0)
         for (size_t i = 0; i < count; i++)
             json_array_append_new(list, evidence_json(&events[i]));
     return json_pack("{s:s, s:s, s:o}", "schema", "switchgear.events/1", "instance", in->name,
@@ -183,7 +183,7 @@ static void report_events(instance *in, uint64_t *cursor)
 {
     swg_event events[EVENTS_MAX];
     size_t count;
-    while (in->panel && (count = swg_journal_read(in->panel, cursor, events, EVENTS_MAX)) > 0)
+    while (in->breaker && (count = swg_journal_read(in->panel, cursor, events, EVENTS_MAX)) > 0)
         for (size_t i = 0; i < count; i++)
             report_event(in, &events[i]);
 }
@@ -207,14 +207,17 @@ static void report_until_signal(instance *in)
 static int open_circuit(instance *in, const cli_args *args)
 {
     swg_circuit_config config;
-    if (cli_flag(args, "no-breaker"))
-        return CLI_FINE;
+    in->breaker = !cli_flag(args, "no-breaker");
     int usage = profile_from_args(&config, args);
+    if (usage == CLI_FINE)
+        usage = retry_from_args(&in->retry, &in->retries, args);
     if (usage != CLI_FINE)
         return usage;
     int result = swg_panel_open(&in->panel, cli_text(args, "panel", NULL), NULL);
     if (result >= SWG_OK)
         result = swg_circuit_open(&in->circuit, in->panel, "service", &config);
+    if (result >= SWG_OK && !in->breaker)
+        result = swg_circuit_override(in->circuit, SWG_FORCED_CLOSED, INT64_MAX, "--no-breaker");
     if (result >= SWG_OK)
         return CLI_FINE;
     fprintf(stderr, "instance: cannot open the circuit: %s\n", swg_error_text(result));
@@ -232,7 +235,7 @@ static int serve(instance *in)
         part_json(&in->part, state_json(in));
     else
         out_line(&in->part.out, "Instance-%s on http://127.0.0.1:%u/ (its circuit: /state, %s)",
-                 in->name, in->port, in->circuit ? "/events" : "none");
+                 in->name, in->port, in->breaker ? "/events" : "none");
     report_until_signal(in);
     http_server_close(server);
     return CLI_FINE;
@@ -252,7 +255,8 @@ int lab_instance_run(const cli_args *args)
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", (int)cli_number(args, "service", 9000));
     curl_global_init(CURL_GLOBAL_DEFAULT);
     pthread_mutex_init(&in.lock, NULL);
-    in.upstream = upstream_open(url, (long)cli_number(args, "timeout", 1000));
+    in.upstream = upstream_open(url, (uint32_t)cli_number(args, "timeout", 1000), in.circuit,
+                                in.retries ? &in.retry : NULL);
     result = in.upstream ? serve(&in) : CLI_FAILED;
     upstream_close(in.upstream);
     swg_panel_close(&in.panel);

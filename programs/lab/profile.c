@@ -15,20 +15,34 @@ static const swg_circuit_config *find(const char *name)
     return strcmp(name, "classic") == 0 ? &swg_profile_classic : &plain;
 }
 
-static int set(swg_circuit_config *config, const cli_args *args, const char *pair)
+/* One of the library's setters, with its struct's type forgotten. */
+typedef int setter(void *config, const char *key, const char *value);
+
+static int set_circuit(void *config, const char *key, const char *value)
+{
+    return swg_config_set(config, key, value);
+}
+
+static int set_retry(void *config, const char *key, const char *value)
+{
+    return swg_retry_set(config, key, value);
+}
+
+static int set(void *config, setter *set_field, const cli_args *args, const char *option,
+               const char *pair)
 {
     char key[64];
     const char *equals = strchr(pair, '=');
     if (!equals || equals == pair || (size_t)(equals - pair) >= sizeof key)
-        return cli_usage(args, "--set wants KEY=VALUE, such as recovery=1s, not '%s'", pair);
+        return cli_usage(args, "--%s wants KEY=VALUE, not '%s'", option, pair);
     snprintf(key, sizeof key, "%.*s", (int)(equals - pair), pair);
-    switch (swg_config_set(config, key, equals + 1)) {
+    switch (set_field(config, key, equals + 1)) {
     case SWG_OK:
         return CLI_FINE;
     case SWG_ENOENT:
-        return cli_usage(args, "--set: no field of a circuit is called '%s'", key);
+        return cli_usage(args, "--%s: there is no field called '%s'", option, key);
     default:
-        return cli_usage(args, "--set: %s cannot be '%s'", key, equals + 1);
+        return cli_usage(args, "--%s: %s cannot be '%s'", option, key, equals + 1);
     }
 }
 
@@ -38,12 +52,29 @@ int profile_from_args(swg_circuit_config *config, const cli_args *args)
     int at = 0;
     *config = *find(cli_text(args, "profile", "classic"));
     while ((pair = cli_next(args, "set", &at))) {
-        int result = set(config, args, pair);
+        int result = set(config, set_circuit, args, "set", pair);
         if (result != CLI_FINE)
             return result;
     }
     if (swg_config_check(config, &field, &reason) != SWG_OK)
         return cli_usage(args, "--set: %s %s", field, reason);
+    return CLI_FINE;
+}
+
+int retry_from_args(swg_retry_config *config, bool *retries, const cli_args *args)
+{
+    const char *pair, *field, *reason;
+    int at = 0;
+    *config = (swg_retry_config){.size = sizeof *config};
+    *retries = false;
+    while ((pair = cli_next(args, "retry", &at))) {
+        int result = set(config, set_retry, args, "retry", pair);
+        if (result != CLI_FINE)
+            return result;
+        *retries = true;
+    }
+    if (swg_retry_check(config, &field, &reason) != SWG_OK)
+        return cli_usage(args, "--retry: %s %s", field, reason);
     return CLI_FINE;
 }
 

@@ -4,7 +4,7 @@
 
 #include "../common/cli.h"
 
-#include <switchgear/circuit.h>
+#include <switchgear/retry.h>
 
 extern const char *const profile_choices[];
 
@@ -24,6 +24,9 @@ extern const char *const profile_choices[];
 
 /* CLI_FINE, or CLI_USAGE after saying what is wrong with which field. */
 int profile_from_args(swg_circuit_config *config, const cli_args *args);
+
+/* The same for --retry; without one there are no retries. */
+int retry_from_args(swg_retry_config *config, bool *retries, const cli_args *args);
 
 enum { PROFILE_TEXT_MAX = 160 };
 

@@ -36,8 +36,12 @@ typedef struct service {
     fault_times times;
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t changed;
-    work *waiting; /* soonest first */
+    work *waiting; /* worked on, soonest first */
     uint64_t waiting_count;
+    work *queue, **queue_end; /* waiting for a worker, first come first */
+    uint64_t queue_count;
+    uint64_t workers; /* calls worked on at once; 0: no limit */
+    int64_t work_ms;  /* 0: some */
     bool stopping;
     fault_kind fault;
     int rate_pct;
@@ -64,18 +68,16 @@ static int64_t delay_ms(const service *s, fault_kind fault)
         return s->times.slow_ms;
     if (fault == FAULT_HANG)
         return s->times.hang_ms;
+    if (s->work_ms)
+        return s->work_ms;
     return WORK_MS_MIN + (int64_t)seeded(s->seed, s->calls * 2 + 1, WORK_MS_SPREAD);
 }
 
-static void count_arrival(service *s, work *w, int64_t now_ns)
+static void count_arrival(service *s)
 {
     s->calls++;
-    w->fault = strikes(s, now_ns) ? s->fault : FAULT_NONE;
-    w->due_ns = now_ns + delay_ms(s, w->fault) * NS_PER_MS;
     if (s->fault != FAULT_NONE)
         s->outage.calls++;
-    if (w->fault != FAULT_NONE)
-        s->outage.struck++;
 }
 
 static void switch_fault(service *s, fault_kind fault, int rate_pct)
@@ -106,12 +108,48 @@ static void insert_waiting(service *s, work *w)
         pthread_cond_signal(&s->changed);
 }
 
+/* A worker has it in hand. */
+static void begin_answer(service *s, work *w, int64_t now_ns)
+{
+    w->fault = strikes(s, now_ns) ? s->fault : FAULT_NONE;
+    w->due_ns = now_ns + delay_ms(s, w->fault) * NS_PER_MS;
+    if (w->fault != FAULT_NONE)
+        s->outage.struck++;
+    insert_waiting(s, w);
+}
+
+/* A call whose caller has given up is worked on like any other: nobody told the service. */
+static void begin_or_queue(service *s, work *w, int64_t now_ns)
+{
+    count_arrival(s);
+    if (s->workers == 0 || s->waiting_count < s->workers) {
+        begin_answer(s, w, now_ns);
+        return;
+    }
+    *s->queue_end = w;
+    s->queue_end = &w->next;
+    s->queue_count++;
+}
+
+static void begin_next(service *s, int64_t now_ns)
+{
+    work *w = s->queue;
+    if (!w)
+        return;
+    s->queue = w->next;
+    if (!s->queue)
+        s->queue_end = &s->queue;
+    s->queue_count--;
+    begin_answer(s, w, now_ns);
+}
+
 static void resume_due(service *s, int64_t now_ns)
 {
     while (s->waiting && (s->stopping || s->waiting->due_ns <= now_ns)) {
         work *w = s->waiting;
         s->waiting = w->next;
         s->waiting_count--;
+        begin_next(s, now_ns);
         MHD_resume_connection(w->exchange->connection);
     }
 }
@@ -146,7 +184,7 @@ static json_t *describe(service *s)
         "switchgear.lab.service/1", "type", "service", "text", text, "at_ns",
         (json_int_t)swg_clock_ns(), "port", s->port, "fault", fault_name(s->fault), "rate_pct",
         s->rate_pct, "changes", (json_int_t)s->changes, "calls", (json_int_t)s->calls, "waiting",
-        (json_int_t)s->waiting_count, "outage", "calls", (json_int_t)s->outage.calls, "struck",
+        (json_int_t)(s->waiting_count + s->queue_count), "outage", "calls", (json_int_t)s->outage.calls, "struck",
         (json_int_t)s->outage.struck, "ms", (json_int_t)(outage_ns / NS_PER_MS));
     pthread_mutex_unlock(&s->lock);
     return object;
@@ -201,8 +239,7 @@ static enum MHD_Result begin_work(service *s, http_exchange *exchange)
     w->exchange = exchange;
     MHD_suspend_connection(exchange->connection);
     pthread_mutex_lock(&s->lock);
-    count_arrival(s, w, swg_clock_ns());
-    insert_waiting(s, w);
+    begin_or_queue(s, w, swg_clock_ns());
     pthread_mutex_unlock(&s->lock);
     return MHD_YES;
 }
@@ -228,7 +265,7 @@ static void report_second(service *s, uint64_t *calls_before)
 {
     char text[FAULT_TEXT_MAX], clock[16];
     pthread_mutex_lock(&s->lock);
-    uint64_t calls = s->calls, waiting = s->waiting_count;
+    uint64_t calls = s->calls, waiting = s->waiting_count + s->queue_count;
     fault_text(text, s->fault, s->rate_pct, &s->times);
     pthread_mutex_unlock(&s->lock);
     if (calls != *calls_before)
@@ -290,9 +327,12 @@ int lab_service_run(const cli_args *args)
 {
     service s = {.port = (uint16_t)cli_number(args, "port", 9000),
                  .seed = (uint64_t)cli_number(args, "seed", 1),
+                 .workers = (uint64_t)cli_number(args, "workers", 0),
+                 .work_ms = cli_number(args, "work", 0),
                  .times = {.slow_ms = cli_number(args, "slow", 500),
                            .hang_ms = cli_number(args, "hang", 2000),
                            .flap_ms = cli_number(args, "flap", 2000)}};
+    s.queue_end = &s.queue;
     part_begin(&s.part, "service", args);
     if (s.part.supervised)
         part_end_with_stdin();

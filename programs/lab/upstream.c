@@ -4,23 +4,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { IDLE_MAX = 256 };
+enum { IDLE_MAX = 256, BODY_MAX = 65536 };
 
 struct upstream {
     char url[256];
-    long timeout_ms;
+    swg_circuit *circuit;
+    swg_retry_config retry;
+    bool retries;
+    uint32_t timeout_ms;
     pthread_mutex_t lock;
     CURL *idle[IDLE_MAX]; /* the one used last on top: its connection is the warmest */
     int idle_count;
 };
 
-upstream *upstream_open(const char *url, long timeout_ms)
+upstream *upstream_open(const char *url, uint32_t timeout_ms, swg_circuit *circuit,
+                        const swg_retry_config *retry)
 {
     upstream *u = calloc(1, sizeof *u);
     if (!u)
         return NULL;
     snprintf(u->url, sizeof u->url, "%s", url);
     u->timeout_ms = timeout_ms;
+    u->circuit = circuit;
+    u->retries = retry != NULL;
+    if (retry)
+        u->retry = *retry;
     pthread_mutex_init(&u->lock, NULL);
     return u;
 }
@@ -40,7 +48,13 @@ static CURL *take(upstream *u)
     pthread_mutex_lock(&u->lock);
     CURL *curl = u->idle_count ? u->idle[--u->idle_count] : NULL;
     pthread_mutex_unlock(&u->lock);
-    return curl ? curl : curl_easy_init();
+    if (curl || !(curl = curl_easy_init()))
+        return curl;
+    curl_easy_setopt(curl, CURLOPT_URL, u->url);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+    return curl;
 }
 
 static void give_back(upstream *u, CURL *curl)
@@ -54,31 +68,20 @@ static void give_back(upstream *u, CURL *curl)
         curl_easy_cleanup(curl);
 }
 
-/* What an answer says about the service. A 4xx is the caller's fault and says nothing. */
-static swg_outcome judge(CURLcode result, long status)
-{
-    if (result == CURLE_OPERATION_TIMEDOUT)
-        return SWG_TIMEOUT;
-    if (result != CURLE_OK || status >= 500)
-        return SWG_FAILURE;
-    return status >= 400 ? SWG_IGNORED : SWG_SUCCESS;
-}
-
 void upstream_call(upstream *u, upstream_answer *answer)
 {
     CURL *curl = take(u);
-    *answer = (upstream_answer){.outcome = SWG_CANCELLED};
-    if (!curl) {
-        snprintf(answer->problem, sizeof answer->problem, "out of memory");
+    *answer = (upstream_answer){.result = {.outcome = SWG_CANCELLED, .code = CURLE_OUT_OF_MEMORY},
+                                .body = {.most = BODY_MAX}};
+    snprintf(answer->problem, sizeof answer->problem, "out of memory");
+    if (!curl)
         return;
-    }
-    http_client_prepare(curl, u->url, u->timeout_ms, &answer->body);
+    const swg_curl_config config = {.size = sizeof config,
+                                    .timeout_ms = u->timeout_ms,
+                                    .retry = u->retries ? &u->retry : NULL,
+                                    .body = &answer->body};
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, answer->problem);
-    CURLcode result = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
-    answer->outcome = judge(result, answer->status);
+    swg_curl_perform(u->circuit, curl, &config, &answer->result);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
-    if (result != CURLE_OK)
-        answer->status = 0;
     give_back(u, curl);
 }

@@ -45,41 +45,39 @@ static swg_verdict acquire(swg_circuit *circuit, swg_permit *permit, int64_t unt
 }
 
 swg_verdict swg__call(swg_circuit *circuit, const swg_retry_config *config, swg_work work,
-                      void *arg, swg_outcome *outcome, const swg__time *time)
+                      void *arg, swg_call_report *report, const swg__time *time)
 {
     int64_t now = time->now_ns(time->arg);
     const uint64_t seed = swg__mix((uint64_t)now, (uint64_t)(uintptr_t)&now);
-    swg_permit permit;
     swg_outcome last = SWG_CANCELLED;
-    int64_t wait_ns;
+    int64_t wait_ns = 0;
+    swg_permit permit;
     swg_retry retry;
     swg_retry_begin(&retry, config, seed, now);
     if (config == NULL) {
         retry.attempts_max = 1;
     }
-    for (;;) {
+    do {
+        if (wait_ns > 0) {
+            time->sleep(time->arg, wait_ns);
+            now = time->now_ns(time->arg);
+        }
         const int64_t until =
             earlier(now + (int64_t)retry.wait_ms * SWG__NS_PER_MS, retry.deadline_ns);
-        const swg_verdict verdict = acquire(circuit, &permit, until, seed, time, &now);
-        if (verdict == SWG_PERMITTED) {
+        if (acquire(circuit, &permit, until, seed, time, &now) == SWG_PERMITTED) {
             swg_attempt attempt = {.number = retry.attempts + 1, .deadline_ns = retry.deadline_ns};
             last = work(arg, &attempt);
             now = time->now_ns(time->arg);
             swg_release(circuit, &permit, last, now);
             swg_retry_after(&retry, attempt.after_ns);
-            if (attempt.final != 0) {
-                swg_retry_stop(&retry);
-            }
+            retry.final = attempt.final != 0;
         }
-        if (!swg_retry_again(&retry, circuit, &permit, last, now, &wait_ns)) {
-            if (outcome != NULL) {
-                *outcome = last;
-            }
-            return verdict;
-        }
-        time->sleep(time->arg, wait_ns);
-        now = time->now_ns(time->arg);
-    }
+    } while (swg_retry_again(&retry, circuit, &permit, last, now, &wait_ns));
+    *report = (swg_call_report){.outcome = last,
+                                .end = (swg_retry_end)retry.end,
+                                .attempts = retry.attempts,
+                                .retry_ns = permit.retry_ns};
+    return (swg_verdict)permit.verdict;
 }
 
 static int64_t real_now(void *arg)
@@ -96,9 +94,20 @@ static void real_sleep(void *arg, int64_t ns)
     }
 }
 
+swg_verdict swg_call_reported(swg_circuit *circuit, const swg_retry_config *retry, swg_work work,
+                              void *arg, swg_call_report *report)
+{
+    const swg__time time = {real_now, real_sleep, NULL};
+    return swg__call(circuit, retry, work, arg, report, &time);
+}
+
 swg_verdict swg_call(swg_circuit *circuit, const swg_retry_config *retry, swg_work work, void *arg,
                      swg_outcome *outcome)
 {
-    const swg__time time = {real_now, real_sleep, NULL};
-    return swg__call(circuit, retry, work, arg, outcome, &time);
+    swg_call_report report;
+    const swg_verdict verdict = swg_call_reported(circuit, retry, work, arg, &report);
+    if (outcome != NULL) {
+        *outcome = report.outcome;
+    }
+    return verdict;
 }

@@ -11,6 +11,6 @@ typedef struct swg__time {
 } swg__time;
 
 swg_verdict swg__call(swg_circuit *circuit, const swg_retry_config *config, swg_work work,
-                      void *arg, swg_outcome *outcome, const swg__time *time);
+                      void *arg, swg_call_report *report, const swg__time *time);
 
 #endif

@@ -68,7 +68,11 @@ static swg_verdict call(world *w, const swg_retry_config *retry, swg_outcome *ou
 {
     const swg__time time = {now_ns, sleep_ns, w};
     w->calls_before = w->calls;
-    const swg_verdict verdict = swg__call(w->circuit, retry, work, w, outcome, &time);
+    swg_call_report report;
+    const swg_verdict verdict = swg__call(w->circuit, retry, work, w, &report, &time);
+    if (outcome != NULL) {
+        *outcome = report.outcome;
+    }
     swg_snapshot s;
     swg_circuit_read(w->circuit, w->now_ns, &s);
     ck_assert_int_eq(s.inflight, w->other.held != 0 ? 1 : 0); /* nothing is kept */

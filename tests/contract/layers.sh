@@ -17,6 +17,7 @@ check src/core 'core|switchgear/types.h|switchgear'
 check src/store 'core|store|switchgear'
 check src/policy 'core|store|policy|switchgear'
 check src/observe 'core|store|observe|switchgear'
+check src/curl 'switchgear'
 check src/fleet 'fleet|switchgear'
 check programs 'switchgear'
 # core sees no public header but the shared values

@@ -41,8 +41,8 @@ def is_free(port):
 def free_base():
     """A base of ports for a whole lab, below those the kernel gives to outgoing connections."""
     for _ in range(200):
-        base = random.randrange(15000, 32000, 20)
-        if all(is_free(base + i) for i in range(15)):
+        base = random.randrange(15000, 32000, 40)
+        if all(is_free(base + i) for i in range(25)):
             return base
     raise AssertionError("no free ports")
 
