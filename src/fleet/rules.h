@@ -1,7 +1,7 @@
 /* The decisions of the fleet, each one function of plain numbers.
  *
- * step.c composes them, and the Lua script is compared with step.c. A change here is a change of the
- * protocol. */
+ * step.c composes them, and the Lua script is compared with step.c. A change here is a change of
+ * the protocol. */
 #ifndef SWG_FLEET_RULES_H
 #define SWG_FLEET_RULES_H
 

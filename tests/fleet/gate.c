@@ -1,6 +1,9 @@
 /* What the fleet's gate does to a call: one test a promise of semantics.md, section Fleet. */
 #include "unit/script.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include <stdlib.h>
 #include <switchgear/gate.h>
 
@@ -222,6 +225,63 @@ START_TEST(F11_no_retries_while_it_has_a_say)
 }
 END_TEST
 
+typedef struct caller {
+    bench *b;
+    atomic_bool *over;
+    uint64_t probes;
+} caller;
+
+static void *call_on(void *arg)
+{
+    caller *c = arg;
+    while (!atomic_load(c->over)) {
+        swg_permit permit;
+        if (swg_acquire(c->b->circuit, &permit, at_ms(1)) == SWG_PERMITTED) {
+            c->probes += (permit.held & 8) != 0;
+            swg_release(c->b->circuit, &permit, SWG_SUCCESS, at_ms(2));
+        }
+    }
+    return NULL;
+}
+
+/* Permits published, withdrawn and taken at once by others: each is taken or given back, never
+ * both; each result is collected once. */
+START_TEST(F4_F5_no_permit_is_lost_or_doubled)
+{
+    enum { CALLERS = 3, ROUNDS = 20000 };
+    bench *b = bench_open(SWG_CIRCUIT(.failure_pct = SWG_NONE, .failure_threshold = SWG_NONE));
+    atomic_bool over = false;
+    pthread_t threads[CALLERS];
+    caller callers[CALLERS];
+    uint64_t given = 0, left = 0, passed = 0, probes = 0;
+    swg_gate_reading reading;
+    set(b, GATE(.mode = SWG_GATE_PROBING, .round = 1, .until_ns = at_ms(1000)));
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i] = (caller){.b = b, .over = &over};
+        pthread_create(&threads[i], NULL, call_on, &callers[i]);
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        const uint32_t permits = 1 + (uint32_t)i % 5;
+        left += set(b, GATE(.mode = SWG_GATE_PROBING, .permits = permits, .round = 1,
+                            .until_ns = at_ms(1000)));
+        given += permits;
+        swg_gate_collect(b->circuit, at_ms(1), &reading);
+        passed += reading.passed;
+    }
+    left += set(b, GATE(.mode = SWG_GATE_PROBING, .round = 1, .until_ns = at_ms(1000)));
+    atomic_store(&over, true);
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(threads[i], NULL);
+        probes += callers[i].probes;
+    }
+    swg_gate_collect(b->circuit, at_ms(1), &reading);
+    ck_assert_uint_eq(probes, given - left);
+    ck_assert_uint_eq(passed + reading.passed, probes);
+    ck_assert_uint_gt(probes, 0);
+    bench_close(b);
+}
+END_TEST
+
 START_TEST(nonsense_is_refused)
 {
     bench *b = bench_open(NULL);
@@ -254,6 +314,8 @@ int main(void)
     tcase_add_test(t, F9_the_hosts_operator_comes_first);
     tcase_add_test(t, F10_outcomes_of_earlier_calls_are_kept_apart);
     tcase_add_test(t, F11_no_retries_while_it_has_a_say);
+    tcase_set_timeout(t, 30);
+    tcase_add_test(t, F4_F5_no_permit_is_lost_or_doubled);
     tcase_add_test(t, nonsense_is_refused);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
