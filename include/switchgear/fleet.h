@@ -51,6 +51,7 @@ typedef struct swg_fleet_config {
     uint32_t revision;    /* SWG_NONE; of the limits below. Offered to Redis; the highest wins */
     const char *user;     /* NULL */
     const char *password; /* NULL: no AUTH is sent */
+    uint32_t database;    /* 0; to 1 048 575: SELECT. A Redis Cluster has only 0 */
 
     /* The fleet's limits for each circuit. Window, rates, calls_min, wait come from the circuit's
      * own configuration; times are kept to lease <= wait. */

@@ -21,8 +21,12 @@ static const struct {
 
 swg_fleet_error swg__client_error_of(const char *text)
 {
+    /* a request of many words before AUTH is not even read */
+    static const char unread[] = "ERR Protocol error: unauthenticated";
     size_t length = strcspn(text, " ");
 
+    if (strncmp(text, unread, sizeof unread - 1) == 0)
+        return SWG_FLEET_AUTH;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strlen(words[i].word) == length && memcmp(words[i].word, text, length) == 0)
             return words[i].error;

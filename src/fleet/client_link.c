@@ -135,6 +135,16 @@ static void authenticate(swg_fleet *fleet, uint32_t link, int64_t now)
                   now);
 }
 
+static void select_database(swg_fleet *fleet, uint32_t link, int64_t now)
+{
+    char text[16];
+
+    if (fleet->config.database == 0)
+        return;
+    snprintf(text, sizeof text, "%u", fleet->config.database);
+    put_words(fleet, link, EXPECT_OK, (const char *const[]){"SELECT", text, NULL}, now);
+}
+
 int swg_fleet_connected(swg_fleet *fleet, uint32_t number, int64_t now)
 {
     struct client_link *link;
@@ -151,6 +161,7 @@ int swg_fleet_connected(swg_fleet *fleet, uint32_t number, int64_t now)
     }
     link->up = true;
     authenticate(fleet, number, now);
+    select_database(fleet, number, now);
     return SWG_OK;
 }
 

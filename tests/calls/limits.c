@@ -28,7 +28,7 @@ static swg_snapshot look(int64_t now_ns)
 
 START_TEST(rate_holds_on_every_interval)
 {
-    enum { CALLS = 1500 };
+    enum { CALLS = 500 };
     static int64_t admitted[CALLS];
     const unsigned seed = (unsigned)_i + 1;
     srandom(seed);
@@ -235,7 +235,7 @@ int main(void)
 {
     Suite *suite = suite_create("limits");
     TCase *tests = tcase_create("all");
-    tcase_add_loop_test(tests, rate_holds_on_every_interval, 0, 60);
+    tcase_add_loop_test(tests, rate_holds_on_every_interval, 0, 40);
     tcase_add_test(tests, the_limit_follows_latency);
     tcase_add_test(tests, the_limit_finds_the_knee);
     tcase_add_loop_test(tests, the_share_is_the_formulas, 0,

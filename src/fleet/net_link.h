@@ -1,0 +1,45 @@
+/* One connection: resolving, connecting, shaking hands, up. Never blocks; its owner polls. */
+#ifndef SWG_FLEET_NET_LINK_H
+#define SWG_FLEET_NET_LINK_H
+
+#include <netdb.h>
+#include <openssl/ssl.h>
+#include <switchgear/fleet_run.h>
+
+enum { NET_TROUBLE_MAX = 400 };
+
+typedef enum net_state { NET_DOWN, NET_RESOLVING, NET_CONNECTING, NET_SHAKING, NET_UP } net_state;
+
+typedef struct net_link {
+    const swg_fleet_url *url;
+    SSL_CTX *tls; /* NULL: plain */
+    int64_t connect_ns, silence_ns;
+    net_state state;
+    int64_t due_ns; /* down: when to try; not up: when to give up */
+    int fd;
+    short wants; /* poll events a handshake or a write waits for */
+    SSL *ssl;
+    struct gaicb *query; /* a look-up under way, or one that could not be cancelled */
+    struct addrinfo *found, *next;
+    char trouble[NET_TROUBLE_MAX];
+} net_link;
+
+/* False with errno EINVAL/EACCES/ENOMEM; link->trouble says what is wrong. */
+bool net_link_open(net_link *link, const swg_fleet_url *url, const swg_fleet_run_config *config);
+void net_link_close(net_link *link); /* and all it holds */
+
+/* Goes on with what it is at. True: it has just come up. When it fails it is down, with due_ns 0:
+ * the owner says when to try again. */
+bool net_link_step(net_link *link, int64_t now_ns);
+
+void net_link_drop(net_link *link);
+
+/* Bytes moved; 0: not now; -1: the connection is over, link->trouble says how. */
+ssize_t net_link_read(net_link *link, void *bytes, size_t room);
+ssize_t net_link_write(net_link *link, const void *bytes, size_t count);
+
+/* What to poll for, and until when at the latest. */
+short net_link_wants(const net_link *link, bool output);
+int64_t net_link_due(const net_link *link, int64_t now_ns);
+
+#endif
