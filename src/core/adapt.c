@@ -7,8 +7,8 @@
 static uint64_t bounded(uint64_t limit, uint32_t least, uint32_t most)
 {
     const uint64_t low = (uint64_t)least << FRACTION;
-    const uint64_t high = (uint64_t)most << FRACTION;
-    return limit < low ? low : limit > high ? high : limit;
+    const uint64_t high = (uint64_t)most << FRACTION; /* may be below low while both change */
+    return limit < low || high < low ? low : limit > high ? high : limit;
 }
 
 static uint64_t limit_of(uint64_t word, uint32_t least, uint32_t most)

@@ -1,8 +1,13 @@
 #include "core/breaker.h"
 
+#define HOUR_MS INT64_C(3600000)
+
 int64_t swg__word_age_ms(uint64_t word, int64_t now_ns)
 {
     const int64_t age = -swg__ms_ahead(word, now_ns / SWG__NS_PER_MS);
+    if (age < -HOUR_MS) {
+        return INT64_MAX; /* no clock is so far behind: the word is older than its bits tell */
+    }
     return age < 0 ? 0 : age;
 }
 

@@ -105,8 +105,8 @@ typedef struct swg_window {
     /* Ramp, shedding, retries and hedges. */
     _Alignas(64) swg_au64 turn; /* of ramp and shedding */
     swg_au64 shed;              /* calls shed, see shed.h */
-    swg_au64 share;             /* stamp:47 share:17: what is shed now, and when that was found */
-    swg_au64 budget;            /* of retries, see budget.h */
+    swg_au64 share;  /* serial:12 step:35 share:17: what is shed now, and when that was found */
+    swg_au64 budget; /* of retries, see budget.h */
     swg_au64 retries;
     swg_au64 recovered;
     swg_au64 quantile; /* latency after which a second attempt is made, see quantile.h */
