@@ -24,23 +24,33 @@ uint32_t swg__bulkhead_count(const swg_au64 *word);
 #define SWG__BULKHEAD_ONE (UINT64_C(1) << 44)
 #define SWG__BULKHEAD_MAX ((UINT32_C(1) << 20) - 1)
 
-/* The same two for a block of one process, which keeps no rows: one swap, one subtraction. */
-static inline bool swg__bulkhead_take_alone(swg_au64 *word, uint32_t limit, uint32_t *count)
+/* The same two for a block of one process, which keeps no rows. In place of an operation the word
+ * carries whose count it is (generation:30): in a forked child the parent's counts for nothing. */
+static inline uint32_t swg__bulkhead_count_alone(uint64_t word, uint32_t generation)
+{
+    return (uint32_t)(word & 0x3fffffff) == generation ? (uint32_t)(word >> 44) : 0;
+}
+
+static inline bool swg__bulkhead_take_alone(swg_au64 *word, uint32_t generation, uint32_t limit,
+                                            uint32_t *count)
 {
     uint64_t old = swg__load_relaxed_u64(word);
     const uint32_t most = limit < SWG__BULKHEAD_MAX ? limit : SWG__BULKHEAD_MAX;
     do {
-        *count = (uint32_t)(old >> 44);
+        *count = swg__bulkhead_count_alone(old, generation);
         if (*count >= most) {
             return false;
         }
-    } while (!swg__cas_seq_u64(word, &old, old + SWG__BULKHEAD_ONE));
+    } while (!swg__cas_seq_u64(word, &old, (uint64_t)(*count + 1) << 44 | generation));
     return true;
 }
 
-static inline void swg__bulkhead_give_alone(swg_au64 *word)
+static inline void swg__bulkhead_give_alone(swg_au64 *word, uint32_t generation)
 {
-    swg__add_seq_u64(word, -SWG__BULKHEAD_ONE);
+    uint64_t old = swg__load_relaxed_u64(word);
+    while (swg__bulkhead_count_alone(old, generation) != 0 &&
+           !swg__cas_seq_u64(word, &old, old - SWG__BULKHEAD_ONE)) {
+    }
 }
 
 /* Takes a slot for `owner` unless `limit` are in flight. `*count` is how many were before. */

@@ -8,10 +8,13 @@
 
 #include "core/layout.h"
 
-/* Takes a token; 0 if there was one, else the nanoseconds until there will be. */
-int64_t swg__limiter_take(swg_ai64 *tat, uint32_t rate_per_s, uint32_t burst, int64_t now_ns);
+/* Takes a token, whose number it leaves in *token; 0 if there was one, else the nanoseconds until
+ * there will be. */
+int64_t swg__limiter_take(swg_ai64 *tat, uint32_t rate_per_s, uint32_t burst, int64_t now_ns,
+                          int64_t *token);
 
-/* Gives back a token taken for a call that did not go. */
-void swg__limiter_give(swg_ai64 *tat, uint32_t rate_per_s);
+/* Gives back a token taken for a call that did not go. If others have taken some since, it is lost:
+ * giving it back could fill a bucket twice. */
+void swg__limiter_give(swg_ai64 *tat, uint32_t rate_per_s, int64_t token);
 
 #endif

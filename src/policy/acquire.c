@@ -140,6 +140,9 @@ static swg_verdict ask_closed(swg_circuit *circuit, swg_permit *permit, uint64_t
 {
     swg__evidence evidence;
     if (stalled(circuit, now_ns, &evidence)) {
+        swg__panel_reap_lazily(circuit->panel, now_ns); /* the dead do not stall */
+    }
+    if (stalled(circuit, now_ns, &evidence)) {
         swg__move_open(circuit, word, &evidence, now_ns);
         *again = true;
         return SWG_PERMITTED;
@@ -215,13 +218,12 @@ static swg_verdict ask_breaker(swg_circuit *circuit, swg_permit *permit, int64_t
 static bool sheds(const swg_circuit *circuit, int64_t now_ns, bool bound)
 {
     const swg__parts *parts = &circuit->parts;
-    const int64_t window_ns = swg__window_ns(parts->cell);
     const uint32_t share = swg__shed_known(parts, swg__shed_factor_pct(parts->cell), now_ns);
     if (share == 0 || swg__spread(swg__add_relaxed_u64(&parts->window->turn, 1)) >> 16 >= share) {
         return false;
     }
     if (bound) {
-        swg__shed_count(&parts->window->shed, now_ns, window_ns);
+        swg__shed_count(parts, now_ns);
     }
     return true;
 }
@@ -240,9 +242,17 @@ static bool take_slot(swg_circuit *circuit, swg_permit *permit, uint32_t limit, 
     swg_au64 *word = &circuit->parts.cell->inflight;
     const swg__holdings holdings = swg__panel_holdings(circuit);
     if (holdings.rows == NULL) {
-        return swg__bulkhead_take_alone(word, limit, count);
+        const uint32_t generation = swg__panel_generation(circuit->panel);
+        if ((permit->held & SWG__HELD_PROBE) == 0) {
+            permit->owner = (uint16_t)generation; /* a forked child is not to give it back */
+        }
+        return swg__bulkhead_take_alone(word, generation, limit, count);
     }
     permit->owner = swg__panel_owner(circuit->panel);
+    if (permit->owner == 0) { /* no row is free: nobody could give the slot back if we died */
+        *count = limit;
+        return false;
+    }
     return swg__bulkhead_take(word, holdings, permit->owner, limit, count);
 }
 
@@ -252,6 +262,7 @@ static swg_verdict ask_limits(swg_circuit *circuit, swg_permit *permit, int64_t 
     swg_cell *cell = circuit->parts.cell;
     const uint32_t features = swg__load_relaxed_u32(&cell->features);
     swg_verdict verdict = SWG_PERMITTED;
+    int64_t token = 0;
     uint32_t burst;
     uint32_t count;
     if ((features & SWG__FEATURE_SHED) != 0 &&
@@ -262,7 +273,7 @@ static swg_verdict ask_limits(swg_circuit *circuit, swg_permit *permit, int64_t 
     }
     const uint32_t rate = bound && verdict != SWG_PERMITTED ? 0 : swg__rate(cell, &burst);
     if (rate != 0) {
-        const int64_t wait_ns = swg__limiter_take(&cell->rate_tat, rate, burst, now_ns);
+        const int64_t wait_ns = swg__limiter_take(&cell->rate_tat, rate, burst, now_ns, &token);
         if (wait_ns > 0 && verdict == SWG_PERMITTED) {
             verdict = SWG_REJECTED_RATE;
             permit->retry_ns = now_ns + wait_ns;
@@ -272,18 +283,19 @@ static swg_verdict ask_limits(swg_circuit *circuit, swg_permit *permit, int64_t 
         return verdict;
     }
     const uint32_t max = inflight_limit(cell);
+    if (swg__stall_ms(cell) != 0 &&
+        swg__bulkhead_count(&cell->inflight) < swg__limits_read(cell).calls_min) {
+        swg__raise(&cell->progress, now_ns); /* before the count that could make it a stall */
+    }
     if (take_slot(circuit, permit, bound && max != 0 ? max : UINT32_MAX, &count)) {
         permit->held |= SWG__HELD_SLOT;
-        if (swg__stall_ms(cell) != 0 && count + 1 == swg__limits_read(cell).calls_min) {
-            swg__raise(&cell->progress, now_ns);
-        }
     }
     const bool full = max != 0 && count >= max;
     if (full && verdict == SWG_PERMITTED) {
         verdict = SWG_REJECTED_BULKHEAD;
         permit->retry_ns = now_ns;
         if (bound && rate != 0) {
-            swg__limiter_give(&cell->rate_tat, rate);
+            swg__limiter_give(&cell->rate_tat, rate, token);
         }
     }
     return verdict;
@@ -371,6 +383,9 @@ static swg_verdict acquire_free(swg_circuit *circuit, swg_permit *permit, int64_
         dry_run ? ask_both(circuit, permit, now_ns) : ask_breaker(circuit, permit, now_ns);
     const bool breaker_says_yes = verdict == SWG_PERMITTED;
     permit->held |= SWG__HELD_CALL;
+    if (verdict == SWG_REJECTED_RAMP) { /* against the machine's will: it decides nothing */
+        permit->epoch = (permit->epoch - 1) & SWG__EPOCH_MASK;
+    }
     if (swg__load_relaxed_u32(&circuit->parts.cell->features) != 0) {
         const swg_verdict limits = ask_limits(circuit, permit, now_ns, false);
         verdict = breaker_says_yes ? limits : verdict;

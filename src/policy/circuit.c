@@ -1,13 +1,17 @@
 /* A circuit's life: found or made, configured, overridden, reset. None of this is on a call's path.
  */
-#include <switchgear/circuit.h>
+#include <sched.h>
 #include <string.h>
+#include <switchgear/circuit.h>
 
 #include "core/backoff.h"
 #include "policy/config.h"
 #include "policy/transition.h"
 #include "store/directory.h"
 #include "store/settings.h"
+
+/* Turns to let other openers finish, when all cells are taken. */
+#define ATTEMPTS 1000
 
 static swg_circuit *handle(swg_panel *panel, uint32_t number)
 {
@@ -48,8 +52,23 @@ static int make(swg_circuit **circuit, swg_panel *panel, const char *name,
 {
     const swg__block *block = &panel->block;
     const uint16_t owner = swg__panel_owner(panel);
+    if (owner == 0 && panel->home != SWG__HOME_HEAP) {
+        return SWG_EFULL; /* no row: a claim that nobody could settle if we died */
+    }
     int64_t cell = swg__directory_claim(block, name, owner);
     if (cell < 0 && swg_panel_reap(panel, 0) > 0) {
+        cell = swg__directory_claim(block, name, owner);
+    }
+    /* the last cell may be another opener's, of this very name, or on its way back */
+    for (int i = 0; cell < 0 && i < ATTEMPTS; i++) {
+        const int64_t found = swg__directory_find(block, name);
+        if (found >= 0) {
+            return adopt(circuit, panel, (uint32_t)found, settled, asked);
+        }
+        if (!swg__directory_busy(block)) {
+            return SWG_EFULL;
+        }
+        sched_yield();
         cell = swg__directory_claim(block, name, owner);
     }
     if (cell < 0) {
@@ -114,10 +133,17 @@ int swg_circuit_configure(swg_circuit *circuit, const swg_circuit_config *config
     if (swg__limits_read(circuit->parts.cell).failure_threshold == 0) {
         swg__store_relaxed_u32(&circuit->parts.cell->row, 0); /* not counted so far */
     }
+    uint32_t burst;
+    const uint32_t rate = swg__rate(circuit->parts.cell, &burst);
+    const bool new_rate = (settled.rate_per_s != SWG_NONE ? settled.rate_per_s : 0) != rate ||
+                          (settled.rate_burst != SWG_NONE ? settled.rate_burst : 0) != burst;
     if (swg__stall_ms(circuit->parts.cell) == 0) {
         swg__store_relaxed_i64(&circuit->parts.cell->progress, 0); /* nor was this */
     }
     swg__settings_store(circuit->parts.cell, &settled);
+    if (new_rate) { /* debts of the old rate are not the new one's */
+        swg__store_relaxed_i64(&circuit->parts.cell->rate_tat, 0);
+    }
     swg__window_watch(circuit->parts.cell); /* whatever comes next is judged by the new limits */
     return SWG_OK;
 }

@@ -51,10 +51,12 @@ static void give_slot(swg_circuit *circuit, const swg_permit *permit, swg_outcom
     if ((permit->held & SWG__HELD_SLOT) != 0) {
         adapt(cell, permit, outcome, now_ns);
         const swg__holdings holdings = swg__panel_holdings(circuit);
-        if (holdings.rows == NULL) {
-            swg__bulkhead_give_alone(&cell->inflight);
-        } else {
+        const uint32_t generation =
+            holdings.rows == NULL ? swg__panel_generation(circuit->panel) : 0;
+        if (holdings.rows != NULL) {
             swg__bulkhead_give(&cell->inflight, holdings, permit->owner);
+        } else if (permit->owner == (uint16_t)generation || (permit->held & SWG__HELD_PROBE) != 0) {
+            swg__bulkhead_give_alone(&cell->inflight, generation);
         }
         if (swg__stall_ms(cell) != 0) {
             swg__raise(&cell->progress, now_ns);

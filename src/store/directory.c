@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#define STATE_MASK 3u
+#define TURN_ONE (UINT32_C(1) << 14)
+#define TURN_MASK (~(TURN_ONE - 1))
+
 static bool name_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -60,8 +64,11 @@ int64_t swg__directory_claim(const swg__block *block, const char *name, uint16_t
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t place = (hint % count + i) % count;
         swg_cell *cell = &block->cells[place];
-        uint32_t free = SWG__CLAIM_FREE;
-        if (swg__cas_seq_u32(&cell->claim, &free, (uint32_t)owner << 2 | SWG__CLAIM_TAKEN)) {
+        uint32_t free = swg__load_seq_u32(&cell->claim);
+        if ((free & STATE_MASK) == SWG__CLAIM_FREE &&
+            swg__cas_seq_u32(&cell->claim, &free,
+                             ((free & TURN_MASK) + TURN_ONE) | (uint32_t)owner << 2 |
+                                 SWG__CLAIM_TAKEN)) {
             swg__store_relaxed_u32(&block->header->cells_hint, place + 1);
             memset(cell->name, 0, sizeof(cell->name));
             strncpy(cell->name, name, SWG_NAME_MAX);
@@ -92,21 +99,36 @@ static uint32_t enter(const swg__block *block, uint32_t cell)
 uint32_t swg__directory_enter(const swg__block *block, uint32_t cell)
 {
     const uint32_t winner = enter(block, cell);
+    swg_au32 *claim = &block->cells[cell].claim;
+    const uint32_t turn = swg__load_relaxed_u32(claim) & TURN_MASK;
     /* release: the cell was filled before it may be used */
-    swg__store_release_u32(&block->cells[cell].claim,
-                           winner == cell ? SWG__CLAIM_READY : SWG__CLAIM_FREE);
+    swg__store_release_u32(claim, turn | (winner == cell ? SWG__CLAIM_READY : SWG__CLAIM_FREE));
     return winner;
 }
 
-void swg__directory_reap(const swg__block *block, uint32_t cell, uint16_t owner)
+/* The claim is read first, the row's id after it: if that is still the dead one's, so was the
+ * claim. */
+void swg__directory_reap(const swg__block *block, uint32_t cell, uint16_t owner, uint64_t dead_id)
 {
     swg_cell *c = &block->cells[cell];
-    uint32_t taken = (uint32_t)owner << 2 | SWG__CLAIM_TAKEN;
-    if (swg__load_seq_u32(&c->claim) != taken) {
+    uint32_t taken = swg__load_seq_u32(&c->claim);
+    if ((taken & ~TURN_MASK) != ((uint32_t)owner << 2 | SWG__CLAIM_TAKEN) ||
+        swg__load_seq_u64(&block->processes[owner].id) != dead_id) {
         return;
     }
     const bool entered = c->name[0] != '\0' && swg__directory_find(block, c->name) == (int64_t)cell;
-    swg__cas_seq_u32(&c->claim, &taken, entered ? SWG__CLAIM_READY : SWG__CLAIM_FREE);
+    swg__cas_seq_u32(&c->claim, &taken,
+                     (taken & TURN_MASK) | (entered ? SWG__CLAIM_READY : SWG__CLAIM_FREE));
+}
+
+bool swg__directory_busy(const swg__block *block)
+{
+    for (uint32_t i = 0; i < block->circuit_count; i++) {
+        if ((swg__load_seq_u32(&block->cells[i].claim) & STATE_MASK) != SWG__CLAIM_READY) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool swg__directory_ready(const swg__block *block, uint32_t cell)

@@ -1,9 +1,10 @@
 /* Names to cells: open addressing with linear probing over a table of cell numbers. Entries are
  * only ever added.
  *
- * A cell's claim is owner:16 state:2. A cell is claimed, filled, then entered in the table by one
- * compare-and-swap; two openers of one name meet at the same place, and the later gives its cell
- * back. */
+ * A cell's claim is turn:18 owner:12 state:2; each claim is another turn, so that who settles the
+ * claim of a dead owner cannot mistake a later one for it. A cell is claimed, filled, then entered
+ * in the table by one compare-and-swap; two openers of one name meet at the same place, and the
+ * later gives its cell back. */
 #ifndef SWG_STORE_DIRECTORY_H
 #define SWG_STORE_DIRECTORY_H
 
@@ -27,7 +28,10 @@ int64_t swg__directory_claim(const swg__block *block, const char *name, uint16_t
 uint32_t swg__directory_enter(const swg__block *block, uint32_t cell);
 
 /* Settles a claim left by a dead owner. */
-void swg__directory_reap(const swg__block *block, uint32_t cell, uint16_t owner);
+void swg__directory_reap(const swg__block *block, uint32_t cell, uint16_t owner, uint64_t dead_id);
+
+/* Is a cell claimed and not yet entered? */
+bool swg__directory_busy(const swg__block *block);
 
 /* May the cell be used? */
 bool swg__directory_ready(const swg__block *block, uint32_t cell);

@@ -5,7 +5,7 @@
 #include "core/backoff.h"
 #include "store/process.h"
 
-enum { WRITING = 1, DONE = 2 };
+enum { WRITING = 1, DONE = 2, LEFT = 3 };
 
 #define WORDS (sizeof(swg_event) / 8)
 
@@ -63,6 +63,18 @@ void swg__journal_write(const swg__block *block, uint16_t owner, swg_event *even
     swg__cas_seq_u64(&entry->claim, &writing, claim_make(event->sequence, owner, DONE));
 }
 
+void swg__journal_reap(const swg__block *block, uint16_t owner, uint64_t dead_id)
+{
+    for (uint32_t i = 0; i < block->journal_count; i++) {
+        swg_au64 *place = &block->journal[i].claim;
+        uint64_t claim = swg__load_seq_u64(place);
+        if ((claim & 0xffff) == ((uint64_t)owner << 4 | WRITING) &&
+            swg__load_seq_u64(&block->processes[owner].id) == dead_id) {
+            swg__cas_seq_u64(place, &claim, (claim & ~UINT64_C(15)) | LEFT);
+        }
+    }
+}
+
 typedef enum found { FOUND, GONE, NOT_YET } found;
 
 static found read_entry(const swg__block *block, uint64_t sequence, swg_event *event)
@@ -71,6 +83,9 @@ static found read_entry(const swg__block *block, uint64_t sequence, swg_event *e
     uint64_t words[WORDS];
     const uint64_t before = swg__load_seq_u64(&entry->claim);
     if (before >> 16 != ((sequence + 1) & SWG__COUNT_MASK)) {
+        return GONE;
+    }
+    if ((before & 15) == LEFT) {
         return GONE;
     }
     if ((before & 15) != DONE) {

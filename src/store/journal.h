@@ -11,6 +11,9 @@
 /* Writes an event; fills in its sequence. */
 void swg__journal_write(const swg__block *block, uint16_t owner, swg_event *event);
 
+/* Marks what a dead owner left half-written, so that readers pass it whoever has the row next. */
+void swg__journal_reap(const swg__block *block, uint16_t owner, uint64_t dead_id);
+
 size_t swg__journal_read(const swg__block *block, uint64_t *cursor, swg_event *events,
                          size_t count);
 

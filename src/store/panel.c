@@ -176,13 +176,11 @@ static uint16_t enter(swg_panel *panel)
     return row;
 }
 
-/* A private block copied by fork: what others hold, they hold in the parent's copy. */
-static void forget_parent(swg_panel *panel, uint16_t entered)
+uint32_t swg__panel_begin_generation(swg_panel *panel)
 {
-    swg__process_reap(&panel->block, entered);
-    for (uint32_t i = 0; i < panel->block.circuit_count && entered != 1; i++) {
-        swg__store_relaxed_u64(&panel->block.cells[i].inflight, 0);
-    }
+    const uint32_t generation = (uint32_t)getpid() | UINT32_C(1) << 29;
+    swg__store_relaxed_u32(&panel->self->generation, generation);
+    return generation;
 }
 
 uint16_t swg__panel_owner(swg_panel *panel)
@@ -197,7 +195,7 @@ uint16_t swg__panel_owner(swg_panel *panel)
     }
     const uint16_t entered = enter(panel);
     if (panel->home == SWG__HOME_HEAP && entered != 0) {
-        forget_parent(panel, entered);
+        swg__process_reap(&panel->block, entered); /* what others hold, they hold in their copy */
     }
     return entered;
 }

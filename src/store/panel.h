@@ -12,7 +12,8 @@ struct swg_circuit {
 
 /* In a page of its own that the kernel zeroes in a forked child, so a child knows itself new. */
 typedef struct swg__self {
-    swg_au32 row; /* 0: not entered yet */
+    swg_au32 row;        /* 0: not entered yet */
+    swg_au32 generation; /* of counts on the heap; 0: not known yet */
 } swg__self;
 
 typedef enum swg__home { SWG__HOME_CALLER, SWG__HOME_HEAP, SWG__HOME_SHARED } swg__home;
@@ -29,6 +30,15 @@ struct swg_panel {
 
 /* This process's row; entered on first use, and anew after a fork. 0: all rows are taken. */
 uint16_t swg__panel_owner(swg_panel *panel);
+
+/* This process's generation, anew after a fork. */
+uint32_t swg__panel_begin_generation(swg_panel *panel);
+
+static inline uint32_t swg__panel_generation(swg_panel *panel)
+{
+    const uint32_t known = swg__load_relaxed_u32(&panel->self->generation);
+    return known != 0 && panel->pid == 0 ? known : swg__panel_begin_generation(panel);
+}
 
 /* Who holds slots of a circuit. On the heap nobody but us can, and nobody can die and leave some,
  * so no rows are kept. */

@@ -12,6 +12,7 @@
 #include "core/backoff.h"
 #include "core/probe.h"
 #include "store/directory.h"
+#include "store/journal.h"
 
 #define PID_BITS 22
 #define START_BITS 34
@@ -20,8 +21,17 @@
 
 typedef enum life { GONE, THERE, UNKNOWN } life;
 
+static char *after_spaces(char *field, int count)
+{
+    for (int i = 0; i < count && field != NULL; i++) {
+        field = strchr(field + 1, ' ');
+    }
+    return field;
+}
+
 /* Field 22 of /proc/PID/stat, the start time in clock ticks since boot. The command name, field 2,
- * may hold anything; the last ')' ends it. A zombie is gone. UNKNOWN: /proc does not tell. */
+ * may hold anything; the last ')' ends it. A zombie is gone, unless it is only the main thread that
+ * ended (field 20 counts the others). UNKNOWN: /proc does not tell. */
 static life look_up(pid_t pid, uint64_t *start)
 {
     char path[32];
@@ -42,12 +52,12 @@ static life look_up(pid_t pid, uint64_t *start)
     if (field == NULL || field[1] != ' ') {
         return UNKNOWN;
     }
-    if (field[2] == 'Z' || field[2] == 'X') {
+    const bool ended = field[2] == 'Z' || field[2] == 'X';
+    field = after_spaces(field, 20 - 2);
+    if (ended && (field == NULL || strtoul(field, NULL, 10) <= 1)) {
         return GONE;
     }
-    for (int i = 2; i < 22 && field != NULL; i++) {
-        field = strchr(field + 1, ' ');
-    }
+    field = after_spaces(field, 22 - 20);
     *start = field == NULL ? 0 : strtoull(field, NULL, 10) & START_MASK;
     return THERE;
 }
@@ -123,13 +133,14 @@ static bool give_back(const swg__block *block, uint16_t owner, uint64_t id)
     swg_au64 *row = &block->processes[owner].id;
     for (uint32_t i = 0; i < block->circuit_count; i++) {
         swg_cell *cell = &block->cells[i];
-        if (swg__load_seq_u32(&cell->claim) == SWG__CLAIM_FREE) {
+        if ((swg__load_seq_u32(&cell->claim) & 3) == SWG__CLAIM_FREE) {
             continue;
         }
         swg__bulkhead_reap(&cell->inflight, swg__block_holdings(block, i), owner, row, id);
         swg__probe_reap(&block->windows[i], owner, row, id);
-        swg__directory_reap(block, i, owner);
+        swg__directory_reap(block, i, owner, id);
     }
+    swg__journal_reap(block, owner, id);
     uint64_t expected = id;
     return swg__cas_seq_u64(row, &expected, 0);
 }
