@@ -16,6 +16,7 @@
 
 #include "curl.h"
 #include "empty.h"
+#include "fleet.h"
 
 #define MANY 100000
 #define NEIGHBORS 64
@@ -491,14 +492,15 @@ int main(int argc, char **argv)
             quick = true;
         } else if (strcmp(argv[i], "core") == 0 || strcmp(argv[i], "memory") == 0 ||
                    strcmp(argv[i], "attach") == 0 || strcmp(argv[i], "curl") == 0 ||
-                   strcmp(argv[i], "all") == 0) {
+                   strcmp(argv[i], "fleet") == 0 || strcmp(argv[i], "all") == 0) {
             part = argv[i];
         } else {
-            fprintf(stderr, "usage: swg_bench [--quick] [all|core|memory|attach|curl]\n");
+            fprintf(stderr, "usage: swg_bench [--quick] [all|core|memory|attach|curl|fleet]\n");
             return 2;
         }
     }
     const bool all = strcmp(part, "all") == 0;
+    int result = 0;
     snprintf(shared_name, sizeof(shared_name), "/swg-bench-%d", (int)getpid());
     snprintf(shared_other, sizeof(shared_other), "/swg-bench-b-%d", (int)getpid());
     if (all || strcmp(part, "core") == 0) {
@@ -514,8 +516,13 @@ int main(int argc, char **argv)
     }
 #ifdef SWG_BENCH_CURL
     if (all || strcmp(part, "curl") == 0) {
-        return bench_curl(quick);
+        result = bench_curl(quick);
     }
 #endif
-    return 0;
+#ifdef SWG_BENCH_FLEET
+    if (all || strcmp(part, "fleet") == 0) {
+        result |= bench_fleet(quick);
+    }
+#endif
+    return result;
 }

@@ -280,7 +280,7 @@ static int recovered_ms(const storm *s, const storm_world *w)
 
 static void say_mark(storm *s, const char *text)
 {
-    if (!s->json)
+    if (!s->json && !stopped && !s->trouble)
         out_line(&s->out, "        %s✱ %s%s", out_paint(&s->out, OUT_BOLD), text,
                  out_paint(&s->out, OUT_PLAIN));
 }
@@ -340,7 +340,7 @@ static void seconds_until(storm *s, int *told, int64_t until_ms)
 
 static void switch_all(storm *s, fault_kind fault)
 {
-    for (int i = 0; i < WORLDS; i++) {
+    for (int i = 0; i < WORLDS && !stopped; i++) {
         json_t *answer = NULL;
         if (!control_post(s->worlds[i].parts[0].port, fault, 100, &answer))
             s->trouble = true;
@@ -456,7 +456,7 @@ int lab_storm_run(const cli_args *args)
     storm *s = calloc(1, sizeof *s);
     if (!s)
         return CLI_FAILED;
-    out_open(&s->out, stdout, NULL);
+    out_open(&s->out, stdout, cli_text(args, "color", NULL));
     s->json = cli_flag(args, "json");
     s->seed = cli_number(args, "seed", 1);
     s->ports = (int)cli_number(args, "ports", PORTS);
