@@ -158,7 +158,8 @@ static void go(const char *format, const char *ca)
     ck_assert_int_eq(
         swg_fleet_open(&host.fleet, host.panel,
                        SWG_FLEET(.reporter = (uint64_t)getpid(), .shards = 2, .timeout_ms = 200,
-                                 .password = u.password[0] ? u.password : NULL, .database = u.database),
+                                 .password = u.password[0] ? u.password : NULL,
+                                 .database = u.database),
                        1, swg_clock_ns()),
         SWG_OK);
     host.shard = swg_fleet_shard(host.fleet, "db");
