@@ -116,7 +116,7 @@ struct client_shard {
     int64_t cursor, reporters;
     char server[41];
     bool inflight;
-    bool rush; /* exchange again as soon as it may be */
+    bool rush;                         /* exchange again as soon as it may be */
     int64_t seq, sent_at, sent_cursor; /* of the request under way */
     int64_t heard, hurried;            /* latest epoch published; last exchange before its time */
     int entries;
