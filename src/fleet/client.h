@@ -43,13 +43,13 @@ enum {
 /* Counters at one moment. */
 struct client_sample {
     int64_t at;
-    uint64_t calls, failures, slow, ended;
+    uint64_t calls, failures, local, slow, ended;
     uint32_t inflight;
 };
 
 /* The sums of one window: absolute, so that saying them twice is saying them once. */
 struct client_sums {
-    int64_t n, f, s;
+    int64_t n, f, s, l; /* f without those of local origin */
 };
 
 struct client_window {
@@ -97,6 +97,7 @@ struct client_circuit {
     uint32_t round, given; /* permits in the gate, as last seen */
     int64_t hold_until;    /* permits nobody took go back then */
     int unused;            /* grants given back in this period */
+    bool failed;           /* a probe of ours did, in this period */
     uint64_t refused, told_refused, sent_refused;
     int64_t refused_at;
     int64_t wait_until, quarantine_until;
