@@ -35,6 +35,7 @@ static void move(struct client_circuit *c, int from, int to, int outcome, uint32
     for (struct client_lease *l; count > 0 && (l = first_in(c, from, now)); count--) {
         l->state = (uint8_t)to;
         l->outcome = (uint8_t)outcome;
+        c->failed |= to == LEASE_DONE && outcome == SWG_STEP_FAILED;
     }
 }
 
@@ -194,5 +195,6 @@ void swg__client_forget_leases(struct client_circuit *c)
         c->lease[i].state = LEASE_FREE;
     c->given = 0;
     c->unused = 0;
+    c->failed = false;
     c->wait_until = 0;
 }
