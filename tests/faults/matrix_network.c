@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+static int64_t next_fault_ns;
+static int faults_left;
+
 static uint64_t swallowed(void)
 {
     uint64_t sum = 0;
@@ -33,9 +36,6 @@ static void cycle(int faults)
     ck_assert_uint_ge(s.dependency->passed, most_closed() * (uint64_t)s.config.probes);
     ck_assert_int_le(s.dependency->most, s.config.most);
 }
-
-static int64_t next_fault_ns;
-static int faults_left;
 
 /* Every so often a fault on somebody's route, but not on one that has not got over the last. */
 static void trouble(const char *command, int64_t period_ns)

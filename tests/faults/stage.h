@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <switchgear/gate.h>
 #include <switchgear/switchgear.h>
+#include <unistd.h>
 
 #define MS INT64_C(1000000)
 
