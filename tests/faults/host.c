@@ -46,6 +46,7 @@ static void raise_to(_Atomic int *most, int value)
 static void probe(life *l, int circuit)
 {
     dependency *d = l->dependency;
+    l->host->report.at_probe = true;
     d->last_probe_ns = swg_clock_ns();
     raise_to(&d->most, ++d->probing[circuit]);
     d->probes++;
@@ -55,6 +56,7 @@ static void probe(life *l, int circuit)
         sleep_ns(MS);
     l->host->report.holding = false;
     d->probing[circuit]--;
+    l->host->report.at_probe = false;
 }
 
 static swg_outcome call(life *l, int circuit, bool is_probe)

@@ -47,7 +47,8 @@ typedef struct host_report {
     _Atomic uint64_t trips, reopened, closed; /* views: closed to open, half-open to open, closed */
     _Atomic int64_t closed_ns;                /* the last closing of the first circuit */
     _Atomic uint64_t errors[SWG_FLEET_ERROR_COUNT];
-    _Atomic bool holding;
+    _Atomic bool at_probe;                     /* of the fleet */
+    _Atomic bool holding;                      /* and does not end it */
     _Atomic uint64_t calls, permitted, ramped; /* made; let through; turned away by the ramp */
     _Atomic uint64_t made;                     /* of the calls ordered */
     _Atomic int64_t longest_ns;                /* acquire or release */

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const fault_row *const groups[] = {host_rows, network_rows, redis_rows, failover_rows};
+static const fault_row *const groups[] = {host_rows,     network_rows,   redis_rows,
+                                          failover_rows, partition_rows, campaign_rows};
 
 enum { GROUPS = sizeof groups / sizeof *groups, ROWS_MAX = 64 };
 
@@ -59,13 +60,16 @@ int main(int argc, char **argv)
 {
     Suite *suite = suite_create("faults");
     if (add_rows(suite, argc, argv) == 0) {
-        fprintf(stderr, "no such row or group; groups: hosts, network, redis, failover\n");
+        fprintf(stderr, "no such row or group; groups: hosts, network, redis, failover, "
+                        "partition, campaign\n");
         return 2;
     }
     SRunner *runner = srunner_create(suite);
     stage_folder_make();
+    partition_prepare();
     srunner_run_all(runner, CK_VERBOSE);
     const int failed = srunner_ntests_failed(runner);
+    partition_clean();
     if (failed == 0)
         stage_folder_remove(); /* else the logs are of use */
     srunner_free(runner);

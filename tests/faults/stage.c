@@ -148,7 +148,7 @@ void host_start(int i)
 /* A probe it was at dies with it. */
 static void bury_probes(int i)
 {
-    if (s.hosts[i].report.holding)
+    if (s.hosts[i].report.at_probe)
         s.dependency->probing[0]--;
 }
 

@@ -129,6 +129,11 @@ typedef struct fault_row {
 } fault_row;
 
 /* Each ends with a row without a name. */
-extern const fault_row host_rows[], network_rows[], redis_rows[], failover_rows[];
+extern const fault_row host_rows[], network_rows[], redis_rows[], failover_rows[], partition_rows[],
+    campaign_rows[];
+
+/* In the main process, before and after all rows. */
+void partition_prepare(void);
+void partition_clean(void);
 
 #endif
