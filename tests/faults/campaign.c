@@ -76,24 +76,17 @@ static void on_a_host(void)
 
 static void one_fault(void)
 {
-    switch (pick(8)) {
-    case 0:
-        on_redis();
-        return;
-    case 1:
-        on_a_host();
-        return;
-    case 2:
-    case 3:
-        on_the_dependency();
-        return;
-    case 4:
+    const int kind = pick(12);
+    if (kind < 4)
         fault_all("heal");
-        return;
-    default:
+    else if (kind < 7)
+        on_the_dependency();
+    else if (kind < 10)
         on_a_route();
-        return;
-    }
+    else if (kind < 11)
+        on_redis();
+    else
+        on_a_host();
 }
 
 static void random_faults(void)

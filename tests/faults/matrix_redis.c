@@ -74,7 +74,7 @@ static bool some_probe(void)
  * probes. */
 static void restarted_empty(void)
 {
-    stage_begin("Redis restart, empty", &(stage_config){.recovery_ms = 2500});
+    stage_begin("Redis restart, empty", &(stage_config){.recovery_ms = 2500, .allow = "fresh"});
     trip();
     s.dependency->broken = false;
     note_calls();
@@ -88,7 +88,7 @@ static void restarted_empty(void)
 
 static void flushed(void)
 {
-    stage_begin("FLUSHALL", &(stage_config){.recovery_ms = 1500});
+    stage_begin("FLUSHALL", &(stage_config){.recovery_ms = 1500, .allow = "fresh"});
     trip();
     note_calls();
     redis_do("FLUSHALL");
@@ -109,7 +109,7 @@ static bool tripped_anew(void)
 /* Nobody is left who knows: the trip is lost, and made again from what is seen. */
 static void witnesses_die(void)
 {
-    stage_begin("all witnesses die with Redis", &(stage_config){.extra = 0});
+    stage_begin("all witnesses die with Redis", &(stage_config){.allow = "fresh"});
     trip();
     for (int i = 0; i < 3; i++)
         host_kill(i);

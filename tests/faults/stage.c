@@ -218,7 +218,7 @@ static void name_record(const char *name)
     char file[64];
     size_t i = 0;
     for (; name[i] && i < sizeof file - 1; i++)
-        file[i] = strchr(" /,;>:()", name[i]) ? '_' : name[i];
+        file[i] = strchr(" /,;>:()'", name[i]) ? '_' : name[i];
     file[i] = '\0';
     snprintf(s.record, sizeof s.record, "%s/%s.record", folder ? folder : s.folder, file);
 }
@@ -255,15 +255,16 @@ void stage_begin(const char *name, const stage_config *config)
     UNTIL(all_fleet);
 }
 
-/* SWG_FLEET_CHECK names a program that is given the record and does not end with 0 if something in
- * it breaks the protocol. */
+/* SWG_FLEET_CHECK names a program (swg_fleet_check) that is given the record and does not end with
+ * 0 if something in it breaks the protocol. */
 static void run_checker(const char *record)
 {
-    const char *program = getenv("SWG_FLEET_CHECK");
+    const char *program = getenv("SWG_FLEET_CHECK"), *allow = s.config.allow;
     char command[512];
-    if (!program || s.config.url)
+    if (!program || s.config.url || s.config.unchecked)
         return;
-    snprintf(command, sizeof command, "'%s' '%s'", program, record);
+    snprintf(command, sizeof command, "'%s' %s%s \"%s\"", program, allow ? "--allow " : "",
+             allow ? allow : "", record);
     ck_assert_msg(system(command) == 0, "%s found fault with %s", program, record);
 }
 

@@ -34,6 +34,9 @@ typedef struct stage_config {
     int fail_limit;    /* 2 */
     int most;          /* `probes`: fleet probes of one circuit ever seen at once */
     bool clock;        /* Redis on a clock the test sets */
+    const char *allow; /* what the checker may assume: "fresh", a shard was lost; "rollback", a
+                          shard is an earlier one. NULL: neither */
+    bool unchecked;    /* too large for it */
     const char *url;   /* instead of a route of the proxy: no proxy, no Redis are started */
 } stage_config;
 
