@@ -98,7 +98,7 @@ static void random_faults(void)
     fflush(stdout);
     stage_begin("campaign", &(stage_config){.hosts = ROUTES, .probes = PROBES, .most = PROBES + 1});
     traffic(3000);
-    const int64_t end = swg_clock_ns() + (is_long ? 300 : 6) * 1000 * MS;
+    const int64_t end = swg_clock_ns() + (is_long ? 300 : 4) * 1000 * MS;
     while (swg_clock_ns() < end) {
         one_fault();
         stage_rest(20 + pick(200));

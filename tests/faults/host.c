@@ -75,30 +75,19 @@ static swg_outcome call(life *l, int circuit, bool is_probe)
     return failed ? SWG_FAILURE : SWG_SUCCESS;
 }
 
-static void note_longest(life *l, int64_t since_ns)
-{
-    const int64_t took = swg_clock_ns() - since_ns;
-    if (took > l->host->report.longest_ns)
-        l->host->report.longest_ns = took;
-}
-
 /* Of a permit that was granted retry_ns is 0, but with a probe of the fleet. */
 static void one_call(life *l, int circuit)
 {
     host_report *r = &l->host->report;
     swg_permit permit;
-    int64_t start = swg_clock_ns();
-    const swg_verdict verdict = swg_acquire(l->circuits[circuit], &permit, start);
-    note_longest(l, start);
+    const swg_verdict verdict = swg_acquire(l->circuits[circuit], &permit, swg_clock_ns());
     r->calls++;
     r->permitted += verdict == SWG_PERMITTED;
     r->ramped += verdict == SWG_REJECTED_RAMP;
     if (verdict != SWG_PERMITTED)
         return;
     const swg_outcome outcome = call(l, circuit, permit.retry_ns != 0);
-    start = swg_clock_ns();
-    swg_release(l->circuits[circuit], &permit, outcome, start);
-    note_longest(l, start);
+    swg_release(l->circuits[circuit], &permit, outcome, swg_clock_ns());
 }
 
 static void *call_on(void *arg)

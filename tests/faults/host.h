@@ -51,7 +51,6 @@ typedef struct host_report {
     _Atomic bool holding;                      /* and does not end it */
     _Atomic uint64_t calls, permitted, ramped; /* made; let through; turned away by the ramp */
     _Atomic uint64_t made;                     /* of the calls ordered */
-    _Atomic int64_t longest_ns;                /* acquire or release */
 } host_report;
 
 typedef struct host {

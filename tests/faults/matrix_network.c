@@ -244,7 +244,7 @@ static bool all_thinned(void)
 /* What the fleet opened stays shut to its time, and then each host tries a share of its calls. */
 static void redis_down(void)
 {
-    stage_begin("Redis down", &(stage_config){.recovery_ms = 2500});
+    stage_begin("Redis down", &(stage_config){.recovery_ms = 1500});
     trip();
     s.dependency->broken = false;
     fault_all("cut");

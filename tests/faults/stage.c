@@ -49,11 +49,10 @@ void stage_end_process(pid_t *pid, int signal)
 static void start_proxy(void)
 {
     char answer[CHAOS_LINE_MAX], spec[CHAOS_LINE_MAX];
-    const int routes = s.config.hosts + s.config.extra;
     chaos *c =
         chaos_open(&(chaos_config){.control = s.control, .record = s.record, .seed = 1}, answer);
     ck_assert_msg(c != NULL, "%s", answer);
-    for (int i = -1; i < routes; i++) {
+    for (int i = -1; i < s.config.hosts; i++) {
         char name[16] = "admin";
         if (i >= 0)
             snprintf(name, sizeof name, "h%d", i);
@@ -81,7 +80,7 @@ void fault(int i, const char *command)
 
 void fault_all(const char *command)
 {
-    for (int i = 0; i < s.config.hosts + s.config.extra; i++)
+    for (int i = 0; i < s.config.hosts; i++)
         fault(i, command);
 }
 

@@ -20,7 +20,6 @@ enum { REDIS_MAX = 2, PATIENCE_MS = 20000 };
 /* 0: the default, which is in brackets. */
 typedef struct stage_config {
     int hosts;         /* 3 */
-    int extra;         /* 0: routes for hosts that come later */
     int circuits;      /* 1, named c0, c1, ... */
     int shards;        /* 1 */
     int probes;        /* 2, all of which must pass */
