@@ -126,9 +126,6 @@ static void partition(void)
         UNTIL(all_well);
     }
     trip();
-    break_network(0);
-    UNTIL(all_local);
-    heal_network();
     stage_end();
     partition_clean();
 }

@@ -174,8 +174,7 @@ static void script_flushed(void)
     stage_end();
 }
 
-/* While Redis refuses hosts go on alone, an open circuit stays open to its time, and both the fleet
- * and the reason are found again. */
+/* While Redis refuses hosts go on alone and know why; then they find together again. */
 static void refuses(swg_fleet_error error, const char *begin, const char *end)
 {
     awaited = error;
@@ -188,10 +187,6 @@ static void refuses(swg_fleet_error error, const char *begin, const char *end)
     redis_do(end);
     UNTIL(all_well);
     trip();
-    redis_do(begin);
-    UNTIL(all_local);
-    redis_do(end);
-    UNTIL(all_fleet);
     stage_end();
 }
 
@@ -254,7 +249,7 @@ static void loading(void)
     stage_begin("LOADING", &(stage_config){0});
     awaited = SWG_FLEET_LOADING;
     traffic(4000);
-    redis_do("DEBUG POPULATE 3000");
+    redis_do("DEBUG POPULATE 1500");
     redis_do("CONFIG SET key-load-delay 500");
     redis_do("CONFIG SET loading-process-events-interval-bytes 1024");
     pid_t other = fork();
