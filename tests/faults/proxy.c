@@ -151,6 +151,13 @@ static unsigned status_of(char route, const char *key)
     return (unsigned)strtoul(at + strlen(word), NULL, 10);
 }
 
+static void await_count(char route, const char *key, unsigned count)
+{
+    const int64_t end = swg_clock_ns() + PATIENCE_MS * MS;
+    while (status_of(route, key) < count)
+        ck_assert_msg(swg_clock_ns() < end, "never %s %u: %s", key, count, answer);
+}
+
 /* ---- the client ---------------------------------------------------------------------------- */
 
 static int try_connect(char route)
@@ -283,8 +290,7 @@ START_TEST(a_stall_holds_and_lets_go)
     ck_assert_int_eq(which[0][1] + which[1][1], '2' + '3');
     tell("route A stall down");
     say(a, PING);
-    while (status_of('A', "requests") < 3)
-        ;
+    await_count('A', "requests", 3);
     say(b, PING);
     expect(b, ":5\r\n"); /* the fourth was answered, and the answer is held */
     ck_assert(is_silent(a));
@@ -319,8 +325,7 @@ START_TEST(half_open_swallows_one_direction)
     const int a = dial('A'), b = dial('B');
     tell("route A half-open");
     say(a, PING);
-    while (status_of('A', "swallowed") < 1)
-        ;
+    await_count('A', "swallowed", 1);
     say(b, PING);
     expect(b, ":2\r\n"); /* it ran */
     ck_assert(is_silent(a));
@@ -329,8 +334,7 @@ START_TEST(half_open_swallows_one_direction)
     const int other = dial('A');
     tell("route A half-open up");
     say(other, PING);
-    while (status_of('A', "swallowed") < 2)
-        ;
+    await_count('A', "swallowed", 2);
     say(b, PING);
     expect(b, ":3\r\n"); /* it did not */
     ck_assert(is_silent(other));
@@ -379,8 +383,7 @@ START_TEST(a_request_is_sent_twice)
     tell("route A duplicate 50ms");
     say(a, PING PING);
     expect(a, ":4\r\n:5\r\n");
-    while (status_of('A', "replies") < 6)
-        ;
+    await_count('A', "replies", 6);
     say(a, PING);
     expect(a, ":7\r\n");
 }
@@ -393,8 +396,7 @@ START_TEST(a_message_is_dropped)
     tell("route A drop request");
     ck_assert_uint_eq(status_of('A', "waiting"), 1);
     say(a, PING PING);
-    while (status_of('A', "swallowed") < 2)
-        ;
+    await_count('A', "swallowed", 2);
     say(b, PING);
     expect(b, ":1\r\n");
     ck_assert_uint_eq(status_of('A', "waiting"), 0);
@@ -402,8 +404,7 @@ START_TEST(a_message_is_dropped)
     const int again = dial('A');
     tell("route A drop reply");
     say(again, PING);
-    while (status_of('A', "replies") < 1)
-        ;
+    await_count('A', "replies", 1);
     ck_assert(is_silent(again));
     const int third = dial('A'); /* only the one connection is hit */
     say(third, PING);
@@ -421,8 +422,7 @@ START_TEST(what_is_published_is_muted)
     expect(a, ":2\r\n");
     tell("route A mute");
     say(a, PING);
-    while (status_of('A', "swallowed") < 1)
-        ;
+    await_count('A', "swallowed", 1);
     ck_assert(is_silent(a));
     const int other = dial('A');
     say(other, PING);
@@ -502,26 +502,22 @@ START_TEST(the_record_says_what_happened)
     tell("route A duplicate");
     say(a, PING);
     expect(a, ":2\r\n");
-    while (status_of('A', "replies") < 3)
-        ;
+    await_count('A', "replies", 3);
     const int b = dial('A');
     tell("route A drop reply");
     say(b, PING);
-    while (status_of('A', "replies") < 4)
-        ;
+    await_count('A', "replies", 4);
     const int c = dial('A');
     tell("route A drop request"); /* never sent, so not in the record */
     say(c, PING);
-    while (status_of('A', "swallowed") < 2)
-        ;
+    await_count('A', "swallowed", 2);
     kill(server, SIGSTOP);
     close(c);
     tell("route A heal");
     expect_end(b);
     const int d = dial('A');
     say(d, PING);
-    while (status_of('A', "requests") < 4)
-        ;
+    await_count('A', "requests", 4);
     tell("route A cut");
     expect_end(d);
     status_of('A', "open"); /* a turn later it is written */
