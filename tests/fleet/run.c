@@ -273,7 +273,7 @@ static const trouble_row trouble_rows[] = {
     {"redis://:secret@localhost:%d", true, NULL, "read"},      /* it does not */
     {"redis://127.0.0.1:1", false, NULL, "connect: Connection refused"},
     {"unix:///nowhere/at/all", false, NULL, "connect: No such file"},
-    {"redis://no-such-host.invalid:%d", false, NULL, "no-such-host.invalid: "},
+    {"redis://no-such-host.invalid:%d", false, NULL, "no-such-host.invalid:"},
 };
 
 START_TEST(trouble_is_named)
