@@ -69,16 +69,21 @@ typedef struct swg_fleet_run_config {
      * be NULL. */
     void (*trouble)(void *arg, const char *what);
     void *arg;
+    /* Called every look_ms (1 000; 10 to 60 000) from the running thread, to read the client or
+     * give it orders. May be NULL. */
+    void (*look)(void *arg, swg_fleet *fleet);
+    uint32_t look_ms;
+    uint32_t reserved;
+    struct swg_strict *strict;     /* see fleet_strict.h; NULL: none */
     const char *sentinel_user;     /* NULL: none */
     const char *sentinel_password; /* NULL: no AUTH is sent to sentinels */
-    struct swg_strict *strict;     /* fleet_strict.h: who waits there is served. NULL: nobody */
 } swg_fleet_run_config;
 #define SWG_FLEET_RUN(...)                                                                         \
     (&(swg_fleet_run_config){.size = sizeof(swg_fleet_run_config), __VA_ARGS__})
 
 /* Carries the client's bytes until stop_fd says stop, connecting again as often as it takes. With
  * TLS the certificate and its host name are always checked. The client must not be used by others
- * meanwhile, but from within the callbacks.
+ * meanwhile, but from within the callbacks (`look` is made for that).
  *
  * A Redis Cluster takes a link for each master that holds a shard: min(shards, masters) of them,
  * and one more while slots move. Shards of masters beyond swg_fleet_config.links stay on their own,

@@ -67,6 +67,7 @@ struct net_run {
     swg_fleet *fleet;
     swg_fleet_run_config config;
     swg_fleet_url url;
+    int64_t look_ns;
     struct net_told told;
     struct net_line *lines;
     uint32_t links; /* lines but for the ear */

@@ -40,6 +40,18 @@ static bool take_events(struct net_run *r, int64_t now)
     return any;
 }
 
+/* Returns when to look again. */
+static int64_t let_look(struct net_run *r, int64_t now)
+{
+    if (!r->config.look)
+        return NEVER;
+    if (now >= r->look_ns) {
+        r->config.look(r->config.arg, r->fleet);
+        r->look_ns = now + (r->config.look_ms ? r->config.look_ms : 1000) * MS;
+    }
+    return r->look_ns;
+}
+
 /* Everything that can be done now; returns when there is more. */
 static int64_t turn(struct net_run *r, int64_t now)
 {
@@ -51,7 +63,8 @@ static int64_t turn(struct net_run *r, int64_t now)
         swg__line_input(r, &r->lines[i], now);
     if (r->config.strict)
         swg__strict_turn(r->config.strict, r->fleet, now);
-    int64_t due = swg_fleet_tick(r->fleet, now);
+    int64_t due = let_look(r, now);
+    due = swg__client_min(due, swg_fleet_tick(r->fleet, now));
     if (take_events(r, now))
         due = now;
     for (uint32_t i = 0; i <= r->links; i++) {
@@ -61,7 +74,7 @@ static int64_t turn(struct net_run *r, int64_t now)
     return swg__client_min(due, swg__scout_due(&r->scout, now));
 }
 
-static void look(struct net_run *r, const struct pollfd *fds)
+static void mark(struct net_run *r, const struct pollfd *fds)
 {
     for (uint32_t i = 0; i <= r->links; i++)
         r->lines[i].readable = fds[LINES + i].revents != 0;
@@ -83,7 +96,7 @@ static bool wait_until(struct net_run *r, int64_t due)
         wait = (struct timespec){0};
     if (ppoll(fds, LINES + r->links + 1, due == NEVER ? NULL : &wait, NULL) <= 0)
         return false;
-    look(r, fds);
+    mark(r, fds);
     return fds[STOP].revents != 0;
 }
 
@@ -138,6 +151,11 @@ static int carry(struct net_run *r)
     return SWG_OK;
 }
 
+static bool is_time(uint32_t ms)
+{
+    return ms == 0 || (ms >= 10 && ms <= 60000);
+}
+
 static int take(struct net_run *r, const swg_fleet_run_config *config)
 {
     if (config->size < sizeof config->size)
@@ -147,8 +165,7 @@ static int take(struct net_run *r, const swg_fleet_run_config *config)
             return SWG_ENEWER;
     }
     memcpy(&r->config, config, config->size < sizeof r->config ? config->size : sizeof r->config);
-    const uint32_t ms = r->config.connect_ms;
-    if ((ms != 0 && (ms < 10 || ms > 60000)) || r->config.no_hints > 1 ||
+    if (!is_time(r->config.connect_ms) || !is_time(r->config.look_ms) || r->config.no_hints > 1 ||
         (r->config.sentinel_user && !r->config.sentinel_password))
         return SWG_EINVAL;
     return swg_fleet_url_parse(&r->url, r->config.url, NULL);

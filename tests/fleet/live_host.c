@@ -36,6 +36,15 @@ static void on_trouble(void *arg, const char *what)
     pthread_mutex_unlock(&h->lock);
 }
 
+static void on_look(void *arg, swg_fleet *fleet)
+{
+    live_host *h = arg;
+
+    pthread_mutex_lock(&h->lock);
+    swg_fleet_read(fleet, &h->last);
+    pthread_mutex_unlock(&h->lock);
+}
+
 static void *run(void *arg)
 {
     live_host *h = arg;
@@ -78,6 +87,8 @@ void host_start(live_host *h, const swg_fleet_run_config *run_config, uint32_t s
     h->config.stop_fd = eventfd(0, EFD_CLOEXEC);
     h->config.event = on_event;
     h->config.trouble = on_trouble;
+    h->config.look = on_look;
+    h->config.look_ms = 10;
     h->config.arg = h;
     ck_assert_int_eq(pthread_create(&h->thread, NULL, run, h), 0);
 }
@@ -91,7 +102,6 @@ void host_stop(live_host *h)
     ck_assert_int_lt(swg_clock_ns() - before, 500 * MS);
     ck_assert_int_eq(h->result, SWG_OK);
     close(h->config.stop_fd);
-    ck_assert_int_eq(swg_fleet_read(h->fleet, &h->last), SWG_OK);
     swg_fleet_close(&h->fleet);
     swg_panel_close(&h->panel);
     pthread_mutex_destroy(&h->lock);

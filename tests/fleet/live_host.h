@@ -22,8 +22,8 @@ typedef struct live_host {
     uint32_t seen[HOST_SHARDS][SWG_FLEET_MODE_COUNT]; /* times each came to a mode */
     uint32_t errors[SWG_FLEET_ERROR_COUNT], events[16];
     char troubles[HOST_TROUBLE]; /* all, a line each */
+    swg_fleet_snapshot last;     /* milliseconds old */
     int result;
-    swg_fleet_snapshot last; /* when it stopped */
 } live_host;
 
 /* `run` is a configuration without stop_fd and callbacks; user, password and database are taken

@@ -1,5 +1,5 @@
 /* The client on its own thread and a real redis-server: UNIX socket, TCP, TLS; killed, frozen,
- * brought back; certificates of others; what is said on the ear; who waits for answers. */
+ * brought back; certificates of others; what is said on the ear. */
 #include "live_host.h"
 #include "servers.h"
 
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <switchgear/fleet_strict.h>
 
 static struct server redis;
 static int tls_port;
@@ -165,69 +164,25 @@ static bool is_heard(live_host *h, const void *arg)
     return listeners() > 0;
 }
 
-/* What was published before an exchange began has been read when it is over. */
-static void exchange_twice(swg_strict *strict)
+static bool has_hints(live_host *h, const void *arg)
 {
-    swg_permit permit;
-
-    for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(swg_strict_acquire(strict, host.circuit, &permit), SWG_PERMITTED);
-        swg_release(host.circuit, &permit, SWG_SUCCESS, swg_clock_ns());
-    }
+    (void)arg;
+    return h->last.hints > 0;
 }
 
 START_TEST(hints_are_heard_unless_they_are_not_wanted)
 {
-    swg_strict *strict;
-
-    ck_assert_int_eq(swg_strict_open(&strict, 1000000), SWG_OK);
     host_start(&host,
                SWG_FLEET_RUN(.url = address("redis://:secret@127.0.0.1:%d", redis.port),
-                             .no_hints = _i == 1, .strict = strict),
+                             .no_hints = _i == 1),
                2, 1);
     host_until_mode(&host, SWG_FLEET_FLEET);
-    if (_i == 0)
+    if (_i == 0) {
         host_until(&host, is_heard, NULL, "somebody listens");
-    exchange_twice(strict);
+        host_until(&host, has_hints, NULL, "a hint was heard");
+    }
     ck_assert_int_eq(listeners() > 0, _i == 0);
     host_stop(&host);
-    swg_strict_close(&strict);
-    ck_assert_int_eq(host.last.hints > 0, _i == 0);
-}
-END_TEST
-
-/* Each call of swg_strict_*() waits for an exchange; for a frozen Redis no longer than its budget.
- */
-START_TEST(who_asks_first_is_answered_or_let_go)
-{
-    enum { BUDGET_US = 50000, CALLS = 20 };
-    swg_strict *strict;
-    swg_strict_counts counts;
-    swg_permit permit;
-
-    ck_assert_int_eq(swg_strict_open(&strict, BUDGET_US), SWG_OK);
-    host_start(
-        &host,
-        SWG_FLEET_RUN(.url = address("redis://:secret@127.0.0.1:%d", redis.port), .strict = strict),
-        2, 1);
-    host_until_mode(&host, SWG_FLEET_FLEET);
-    for (int i = 0; i < CALLS; i++) {
-        ck_assert_int_eq(swg_strict_acquire(strict, host.circuit, &permit), SWG_PERMITTED);
-        swg_strict_release(strict, host.circuit, &permit, SWG_SUCCESS);
-    }
-    ck_assert_int_eq(swg_strict_read(strict, &counts), SWG_OK);
-    ck_assert_uint_eq(counts.asked, 2 * CALLS);
-    ck_assert_uint_ge(counts.answered, CALLS); /* on a busy machine some are late */
-    server_signal(&redis, SIGSTOP);
-    const int64_t before = swg_clock_ns();
-    for (int i = 0; i < CALLS; i++) {
-        ck_assert_int_eq(swg_strict_acquire(strict, host.circuit, &permit), SWG_PERMITTED);
-        swg_release(host.circuit, &permit, SWG_SUCCESS, swg_clock_ns());
-    }
-    ck_assert_int_lt(swg_clock_ns() - before, 2 * CALLS * INT64_C(1000) * BUDGET_US);
-    server_signal(&redis, SIGCONT);
-    host_stop(&host);
-    swg_strict_close(&strict);
 }
 END_TEST
 
@@ -245,7 +200,6 @@ int main(void)
     tcase_add_checked_fixture(dying, begin, end);
     tcase_set_timeout(dying, 120);
     tcase_add_test(dying, redis_frozen_killed_and_back);
-    tcase_add_test(dying, who_asks_first_is_answered_or_let_go);
     suite_add_tcase(suite, dying);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
