@@ -1,2 +1,242 @@
-/* x */
-int main(void){return 0;}
+/* A master, a replica and three sentinels, all real: the client follows the master wherever the
+ * sentinels move it, and what was open stays open on the way. */
+#include "live_host.h"
+#include "servers.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SENTINELS = 3, SHARDS = 4 };
+
+static struct server redis[2], sentinel[SENTINELS];
+static live_host host = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static char url[256];
+
+/* ---- servers ---- */
+
+static const char *number(const struct server *s)
+{
+    return s->text;
+}
+
+static void start_sentinel(struct server *s, const struct server *master)
+{
+    char path[sizeof s->dir + 16];
+
+    server_make(s, true);
+    snprintf(path, sizeof path, "%.*s/sentinel.conf", (int)sizeof s->dir - 1, s->dir);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file,
+            "port %d\nbind 127.0.0.1\nunixsocket redis.sock\n"
+            "sentinel monitor cache 127.0.0.1 %d 2\n"
+            "sentinel down-after-milliseconds cache 300\nsentinel failover-timeout cache 2000\n",
+            s->port, master->port);
+    fclose(file);
+    memset(s->args, 0, sizeof s->args);
+    server_add(s, "sentinel.conf", "--sentinel");
+    server_start(s);
+}
+
+static bool is_replicated(live_host *h, const void *arg)
+{
+    (void)h;
+    (void)arg;
+    return server_says(&redis[0], "state=online", "INFO replication");
+}
+
+static bool know_each_other(live_host *h, const void *arg)
+{
+    (void)h;
+    (void)arg;
+    for (int i = 0; i < SENTINELS; i++) {
+        if (!server_says(&sentinel[i], "status=ok,address=127.0.0.1:", "INFO sentinel") ||
+            !server_says(&sentinel[i], "slaves=1,sentinels=3", "INFO sentinel"))
+            return false;
+    }
+    return true;
+}
+
+static void begin(void)
+{
+    static char of[32];
+
+    for (int i = 0; i < 2; i++) {
+        server_make(&redis[i], true);
+        server_add(&redis[i], "--repl-diskless-sync-delay", "0");
+    }
+    server_start(&redis[0]);
+    snprintf(of, sizeof of, "127.0.0.1 %d", redis[0].port);
+    server_add(&redis[1], "--replicaof", of);
+    server_start(&redis[1]);
+    host_until(&host, is_replicated, NULL, "the replica is in step");
+    for (int i = 0; i < SENTINELS; i++)
+        start_sentinel(&sentinel[i], &redis[0]);
+    host_until(&host, know_each_other, NULL, "the sentinels know each other");
+}
+
+static void end(void)
+{
+    for (int i = 0; i < SENTINELS; i++)
+        server_end(&sentinel[i]);
+    for (int i = 0; i < 2; i++)
+        server_end(&redis[i]);
+}
+
+/* ---- what is so ---- */
+
+/* The master runs the client's exchanges: it stands in the shard's own record. */
+static bool is_fleet_on(live_host *h, const void *arg)
+{
+    const struct server *master = arg;
+    bool there = false;
+
+    if (h->modes[h->shard] != SWG_FLEET_FLEET || !server_says(master, "role:master", "INFO"))
+        return false;
+    redisReply *server = server_ask(master, "HGET swg1:{default:%u}:m srv", h->shard);
+    there = server->str && server_says(master, server->str, "INFO server");
+    freeReplyObject(server);
+    return there;
+}
+
+static bool is_slave(live_host *h, const void *arg)
+{
+    (void)h;
+    return server_says(arg, "role:slave", "INFO replication") &&
+           server_says(arg, "master_link_status:up", "INFO replication");
+}
+
+/* The epoch, state and end of the circuit as the master has them. */
+static void stored(const struct server *master, char text[128])
+{
+    redisReply *state = server_ask(master, "HGET swg1:{default:%u}:st db", host.shard);
+
+    ck_assert_ptr_nonnull(state->str);
+    snprintf(text, 128, "%s", state->str);
+    freeReplyObject(state);
+}
+
+static bool is_copied(live_host *h, const void *arg)
+{
+    (void)h;
+    (void)arg;
+    redisReply *state = server_ask(&redis[1], "HGET swg1:{default:%u}:st db", host.shard);
+    const bool there = state->str != NULL;
+    freeReplyObject(state);
+    return there;
+}
+
+static bool asks(const struct server *s)
+{
+    return s->pid > 0 && server_says(s, "cmd=sentinel|get-master-addr-by-name", "CLIENT LIST");
+}
+
+static bool asks_somebody(live_host *h, const void *arg)
+{
+    (void)h;
+    (void)arg;
+    for (int i = 0; i < SENTINELS; i++) {
+        if (asks(&sentinel[i]))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the story ---- */
+
+static void kill_master(char before[128])
+{
+    char after[128];
+
+    host_trip(&host);
+    host_until(&host, is_copied, NULL, "the replica knows");
+    stored(&redis[0], before);
+    host_forget(&host);
+    server_kill(&redis[0]);
+    host_until(&host, is_fleet_on, &redis[1], "in the fleet of the new master");
+    ck_assert_uint_ge(host_troubles(&host, "127.0.0.1"), 1);
+    stored(&redis[1], after);
+    ck_assert_str_eq(before, after);
+}
+
+static void old_master_returns(void)
+{
+    static char of[32];
+
+    host_forget(&host);
+    snprintf(of, sizeof of, "127.0.0.1 %d", redis[1].port);
+    server_add(&redis[0], "--replicaof", of);
+    server_start(&redis[0]);
+    host_until(&host, is_slave, &redis[0], "the old master is a replica");
+    ck_assert_uint_eq(host.seen[host.shard][SWG_FLEET_STALE], 0);
+    ck_assert_str_eq(host.troubles, "");
+}
+
+static void kill_sentinel(void)
+{
+    char words[64];
+
+    host_until(&host, asks_somebody, NULL, "a sentinel is asked");
+    for (int i = 0; i < SENTINELS; i++) {
+        if (!asks(&sentinel[i]))
+            continue;
+        snprintf(words, sizeof words, "sentinel 127.0.0.1:%d: ", sentinel[i].port);
+        server_kill(&sentinel[i]);
+        break;
+    }
+    host_until_trouble(&host, words);
+    host_until(&host, asks_somebody, NULL, "another sentinel is asked");
+    ck_assert_uint_eq(host.seen[host.shard][SWG_FLEET_STALE], 0);
+}
+
+static void freeze_master(const char *before)
+{
+    char after[128];
+
+    host_forget(&host);
+    server_signal(&redis[1], SIGSTOP);
+    host_until(&host, is_fleet_on, &redis[0], "in the fleet of the first master again");
+    stored(&redis[0], after);
+    ck_assert_str_eq(before, after);
+    host_forget(&host);
+    server_signal(&redis[1], SIGCONT);
+    host_until(&host, is_slave, &redis[1], "the frozen master is a replica");
+    host_until_mode(&host, SWG_FLEET_FLEET);
+    ck_assert_uint_eq(host.seen[host.shard][SWG_FLEET_STALE], 0);
+}
+
+START_TEST(the_client_follows_the_master)
+{
+    char before[128];
+
+    snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%s,127.0.0.1:%s,localhost:%s/cache",
+             number(&sentinel[0]), number(&sentinel[1]), number(&sentinel[2]));
+    host_start(&host, SWG_FLEET_RUN(.url = url), SHARDS, 1);
+    host_until(&host, is_fleet_on, &redis[0], "in the fleet");
+    kill_master(before);
+    old_master_returns();
+    kill_sentinel();
+    freeze_master(before);
+    host_stop(&host);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fleet sentinel");
+    TCase *story = tcase_create("story");
+
+    tcase_add_checked_fixture(story, begin, end);
+    tcase_set_timeout(story, 90);
+    tcase_add_test(story, the_client_follows_the_master);
+    suite_add_tcase(suite, story);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
