@@ -23,7 +23,8 @@ static const char *number(const struct server *s)
     return s->text;
 }
 
-static void start_sentinel(struct server *s, const struct server *master)
+/* `more` is the rest of its configuration. */
+static void make_sentinel(struct server *s, int port, const char *more)
 {
     char path[sizeof s->dir + 16];
 
@@ -32,14 +33,15 @@ static void start_sentinel(struct server *s, const struct server *master)
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
     fprintf(file,
-            "port %d\nbind 127.0.0.1\nunixsocket redis.sock\n"
             "sentinel monitor cache 127.0.0.1 %d 2\n"
-            "sentinel down-after-milliseconds cache 300\nsentinel failover-timeout cache 2000\n",
-            s->port, master->port);
+            "sentinel down-after-milliseconds cache 300\nsentinel failover-timeout cache 2000\n%s",
+            port, more);
     fclose(file);
     memset(s->args, 0, sizeof s->args);
     server_add(s, "sentinel.conf", "--sentinel");
-    server_start(s);
+    server_add(s, "--port", s->text);
+    server_add(s, "--bind", "127.0.0.1");
+    server_add(s, "--unixsocket", "redis.sock");
 }
 
 static bool is_replicated(live_host *h, const void *arg)
@@ -74,8 +76,10 @@ static void begin(void)
     server_add(&redis[1], "--replicaof", of);
     server_start(&redis[1]);
     host_until(&host, is_replicated, NULL, "the replica is in step");
-    for (int i = 0; i < SENTINELS; i++)
-        start_sentinel(&sentinel[i], &redis[0]);
+    for (int i = 0; i < SENTINELS; i++) {
+        make_sentinel(&sentinel[i], redis[0].port, "");
+        server_start(&sentinel[i]);
+    }
     host_until(&host, know_each_other, NULL, "the sentinels know each other");
 }
 
@@ -204,8 +208,10 @@ static void freeze_master(const char *before)
     ck_assert_str_eq(before, after);
     host_forget(&host);
     server_signal(&redis[1], SIGCONT);
+    ck_assert(server_says(&redis[1], "role:", "INFO replication"));  /* it is awake again */
+    server_tell(&redis[1], "REPLICAOF 127.0.0.1 %d", redis[0].port); /* as the sentinels do later */
     host_until(&host, is_slave, &redis[1], "the frozen master is a replica");
-    host_until_mode(&host, SWG_FLEET_FLEET);
+    host_until(&host, is_fleet_on, &redis[0], "in the fleet of the first master still");
     ck_assert_uint_eq(host.seen[host.shard][SWG_FLEET_STALE], 0);
 }
 
@@ -225,6 +231,90 @@ START_TEST(the_client_follows_the_master)
 }
 END_TEST
 
+/* ---- who is believed, and over TLS --------------------------------------------------------- */
+
+/* One sentinel and one master, both behind passwords and TLS. */
+static void begin_secure(void)
+{
+    server_make(&redis[0], true);
+    server_certificates(redis[0].dir, "IP:127.0.0.1");
+    server_secure(&redis[0], redis[0].dir);
+    server_add(&redis[0], "--requirepass", "secret");
+    server_start(&redis[0]);
+    make_sentinel(&sentinel[0], redis[0].port, "sentinel auth-pass cache secret\n");
+    server_secure(&sentinel[0], redis[0].dir);
+    server_add(&sentinel[0], "--requirepass", "hush");
+    server_start(&sentinel[0]);
+}
+
+static void end_secure(void)
+{
+    server_end(&sentinel[0]);
+    server_end(&redis[0]);
+}
+
+static const struct {
+    const char *password, *sentinel_password, *name, *ca, *trouble; /* NULL: there is none */
+} secrets[] = {
+    {"secret", "hush", "cache", "ca.pem", NULL},
+    {"secret", "hush", "cash", "ca.pem", "sentinel 127.0.0.1:%d: knows no master named 'cash'"},
+    {"secret", NULL, "cache", "ca.pem", "sentinel 127.0.0.1:%d: asked for master 'cache': NOAUTH"},
+    {"secret", "x", "cache", "ca.pem", "sentinel 127.0.0.1:%d: AUTH: WRONGPASS"},
+    {"x", "hush", "cache", "ca.pem", "127.0.0.1:%d: AUTH: WRONGPASS"},
+    {"secret", "hush", "cache", "other.pem", "sentinel 127.0.0.1:%d: TLS: certificate refused"},
+};
+
+START_TEST(who_is_not_let_in_says_so)
+{
+    char ca[96], words[128];
+    const bool by_sentinel = secrets[_i].trouble && strncmp(secrets[_i].trouble, "sent", 4) == 0;
+
+    snprintf(url, sizeof url, "rediss+sentinel://:%s@127.0.0.1:%d/%s", secrets[_i].password,
+             sentinel[0].port, secrets[_i].name);
+    snprintf(ca, sizeof ca, "%s/%s", redis[0].dir, secrets[_i].ca);
+    host_start(&host,
+               SWG_FLEET_RUN(.url = url, .ca_file = ca,
+                             .sentinel_password = secrets[_i].sentinel_password),
+               SHARDS, 1);
+    if (secrets[_i].trouble) {
+        snprintf(words, sizeof words, secrets[_i].trouble,
+                 by_sentinel ? sentinel[0].port : redis[0].port);
+        host_until_trouble(&host, words);
+        ck_assert_int_eq(host.modes[host.shard], SWG_FLEET_JOINING);
+    } else {
+        host_until_mode(&host, SWG_FLEET_FLEET);
+        ck_assert_str_eq(host.troubles, "");
+    }
+    host_stop(&host);
+}
+END_TEST
+
+/* A sentinel that takes a replica for a master is not believed: the replica is asked. */
+START_TEST(a_replica_is_never_used)
+{
+    char words[128], of[32];
+
+    server_make(&redis[1], true);
+    snprintf(of, sizeof of, "127.0.0.1 %d", redis[0].port); /* TLS: they never come together */
+    server_add(&redis[1], "--replicaof", of);
+    server_start(&redis[1]);
+    make_sentinel(&sentinel[1], redis[1].port, "");
+    server_start(&sentinel[1]);
+    snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%d/cache", sentinel[1].port);
+    snprintf(words, sizeof words, "127.0.0.1:%d: said to be the master, it answers to ROLE: slave",
+             redis[1].port);
+    host_start(&host, SWG_FLEET_RUN(.url = url), SHARDS, 1);
+    host_until_trouble(&host, words);
+    ck_assert_int_eq(host.modes[host.shard], SWG_FLEET_JOINING);
+    server_tell(&redis[1], "REPLICAOF NO ONE");
+    host_until_mode(&host, SWG_FLEET_FLEET);
+    ck_assert_uint_eq(host_troubles(&host, words), 1); /* told once */
+    host_stop(&host);
+    server_end(&sentinel[1]);
+    server_end(&redis[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fleet sentinel");
@@ -234,6 +324,12 @@ int main(void)
     tcase_set_timeout(story, 90);
     tcase_add_test(story, the_client_follows_the_master);
     suite_add_tcase(suite, story);
+    TCase *trust = tcase_create("trust");
+    tcase_add_unchecked_fixture(trust, begin_secure, end_secure);
+    tcase_set_timeout(trust, 60);
+    tcase_add_loop_test(trust, who_is_not_let_in_says_so, 0, sizeof secrets / sizeof *secrets);
+    tcase_add_test(trust, a_replica_is_never_used);
+    suite_add_tcase(suite, trust);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     const int failed = srunner_ntests_failed(runner);

@@ -85,6 +85,24 @@ void server_make(struct server *s, bool has_port)
     server_add(s, "--appendonly", "no");
 }
 
+void server_secure(struct server *s, const char *dir)
+{
+    static const char *const args[] = {"--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file"};
+    static const char *const files[] = {"cert.pem", "key.pem", "ca.pem"};
+
+    for (int i = 0; i < SERVER_ARGS && s->args[i]; i++) {
+        if (strcmp(s->args[i], "--port") == 0)
+            s->args[i] = "--tls-port";
+    }
+    server_add(s, "--port", "0");
+    for (int i = 0; i < 3; i++) {
+        snprintf(s->files[i], sizeof s->files[i], "%s/%s", dir, files[i]);
+        server_add(s, args[i], s->files[i]);
+    }
+    server_add(s, "--tls-auth-clients", "no");
+    server_add(s, "--tls-replication", "yes");
+}
+
 static void exec_server(struct server *s, pid_t parent)
 {
     char *argv[SERVER_ARGS + 2] = {"redis-server"};

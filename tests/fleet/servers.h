@@ -14,7 +14,8 @@ struct server {
     int port;     /* 0: it listens on dir/redis.sock alone */
     pid_t pid;
     const char *args[SERVER_ARGS]; /* after "redis-server", up to NULL */
-    char text[64];                 /* the port, and what else needs room */
+    char text[16];                 /* the port */
+    char files[3][96];             /* certificates */
 };
 
 /* Free, and out of the range that outgoing connections take theirs from. */
@@ -24,6 +25,9 @@ int server_free_port(void);
  * there already. */
 void server_make(struct server *s, bool has_port);
 void server_add(struct server *s, const char *arg, const char *value);
+
+/* TLS on its port and nothing else there; certificates as below, in `dir`. */
+void server_secure(struct server *s, const char *dir);
 
 /* Runs it until it takes connections. */
 void server_start(struct server *s);
