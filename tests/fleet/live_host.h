@@ -26,9 +26,9 @@ typedef struct live_host {
     int result;
 } live_host;
 
-/* `run` is a configuration without stop_fd and callbacks; user, password and database are taken
- * from its URL. A quorum of one: this host alone can trip the fleet. */
-void host_start(live_host *h, const swg_fleet_run_config *run, uint32_t shards, uint32_t links);
+/* `run` has no stop_fd and no callbacks, `config` at least a number of shards; user, password and
+ * database are taken from the URL. A quorum of one: this host alone can trip the fleet. */
+void host_start(live_host *h, const swg_fleet_run_config *run, const swg_fleet_config *config);
 void host_stop(live_host *h); /* and swg_fleet_run() returned SWG_OK, at once */
 
 /* Waits until it is so, at most twenty seconds. */

@@ -235,7 +235,7 @@ START_TEST(silence_is_given_up_and_told)
 
     snprintf(url, sizeof url, silent[_i].url, port);
     snprintf(words, sizeof words, silent[_i].trouble, port);
-    host_start(&host, SWG_FLEET_RUN(.url = url, .connect_ms = 100), 2, 1);
+    host_start(&host, SWG_FLEET_RUN(.url = url, .connect_ms = 100), SWG_FLEET(.shards = 2));
     host_until_trouble(&host, words);
     ck_assert_int_eq(host.modes[host.shard], SWG_FLEET_JOINING);
     host_stop(&host);
@@ -247,7 +247,7 @@ END_TEST
 START_TEST(it_stops_at_once_whatever_it_waits_for)
 {
     snprintf(url, sizeof url, silent[_i].url, listen_somewhere());
-    host_start(&host, SWG_FLEET_RUN(.url = url, .connect_ms = 60000), 2, 1);
+    host_start(&host, SWG_FLEET_RUN(.url = url, .connect_ms = 60000), SWG_FLEET(.shards = 2));
     host_until(&host, is_waited_for, NULL, "it waits");
     host_stop(&host);
     close(listener);

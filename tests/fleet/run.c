@@ -43,7 +43,8 @@ static void go(const char *format, const char *ca)
 
     snprintf(url, sizeof url, format, redis.dir);
     snprintf(ca_file, sizeof ca_file, "%s/%s", redis.dir, ca ? ca : "");
-    host_start(&host, SWG_FLEET_RUN(.url = url, .ca_file = ca ? ca_file : NULL), 2, 1);
+    host_start(&host, SWG_FLEET_RUN(.url = url, .ca_file = ca ? ca_file : NULL),
+               SWG_FLEET(.shards = 2));
 }
 
 /* ---- tests --------------------------------------------------------------------------------- */
@@ -175,7 +176,7 @@ START_TEST(hints_are_heard_unless_they_are_not_wanted)
     host_start(&host,
                SWG_FLEET_RUN(.url = address("redis://:secret@127.0.0.1:%d", redis.port),
                              .no_hints = _i == 1),
-               2, 1);
+               SWG_FLEET(.shards = 2));
     host_until_mode(&host, SWG_FLEET_FLEET);
     if (_i == 0) {
         host_until(&host, is_heard, NULL, "somebody listens");

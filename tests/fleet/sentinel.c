@@ -221,7 +221,7 @@ START_TEST(the_client_follows_the_master)
 
     snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%s,127.0.0.1:%s,localhost:%s/cache",
              number(&sentinel[0]), number(&sentinel[1]), number(&sentinel[2]));
-    host_start(&host, SWG_FLEET_RUN(.url = url), SHARDS, 1);
+    host_start(&host, SWG_FLEET_RUN(.url = url), SWG_FLEET(.shards = SHARDS));
     host_until(&host, is_fleet_on, &redis[0], "in the fleet");
     kill_master(before);
     old_master_returns();
@@ -275,7 +275,7 @@ START_TEST(who_is_not_let_in_says_so)
     host_start(&host,
                SWG_FLEET_RUN(.url = url, .ca_file = ca,
                              .sentinel_password = secrets[_i].sentinel_password),
-               SHARDS, 1);
+               SWG_FLEET(.shards = SHARDS));
     if (secrets[_i].trouble) {
         snprintf(words, sizeof words, secrets[_i].trouble,
                  by_sentinel ? sentinel[0].port : redis[0].port);
@@ -303,7 +303,7 @@ START_TEST(a_replica_is_never_used)
     snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%d/cache", sentinel[1].port);
     snprintf(words, sizeof words, "127.0.0.1:%d: said to be the master, it answers to ROLE: slave",
              redis[1].port);
-    host_start(&host, SWG_FLEET_RUN(.url = url), SHARDS, 1);
+    host_start(&host, SWG_FLEET_RUN(.url = url), SWG_FLEET(.shards = SHARDS));
     host_until_trouble(&host, words);
     ck_assert_int_eq(host.modes[host.shard], SWG_FLEET_JOINING);
     server_tell(&redis[1], "REPLICAOF NO ONE");
