@@ -1,5 +1,6 @@
 /* Three masters of a Redis Cluster, all real: shards spread over them, a slot that moves with its
- * shard's state, a node that dies and comes back. */
+ * shard's state, a node that dies and comes back, or whose replica takes its place; and the ways in
+ * which nodes call themselves. */
 #include "live_host.h"
 #include "servers.h"
 
@@ -10,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NODES = 3, SLOTS = 16384, SHARDS = HOST_SHARDS };
+enum { NODES = 3, REPLICA = NODES, SLOTS = 16384, SHARDS = HOST_SHARDS };
 
-static struct server node[NODES];
-static char bus[NODES][16];
+static struct server node[NODES + 1];
+static char bus[NODES + 1][16];
 static live_host host = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static char url[256];
 
@@ -53,16 +54,12 @@ static void make_node(int i)
     server_add(&node[i], "--cluster-port", bus[i]);
     server_add(&node[i], "--cluster-node-timeout", "1000");
     server_add(&node[i], "--cluster-require-full-coverage", "no");
+    server_add(&node[i], "--repl-diskless-sync-delay", "0");
 }
 
-static void join_nodes(int nodes)
+static void join(int i)
 {
-    for (int i = 0; i < nodes; i++) {
-        server_tell(&node[i], "CLUSTER ADDSLOTSRANGE %d %d", i * SLOTS / nodes,
-                    (i + 1) * SLOTS / nodes - 1);
-        if (i > 0)
-            server_tell(&node[0], "CLUSTER MEET 127.0.0.1 %d %s", node[i].port, bus[i]);
-    }
+    server_tell(&node[0], "CLUSTER MEET 127.0.0.1 %d %s", node[i].port, bus[i]);
 }
 
 static void begin(void)
@@ -70,8 +67,10 @@ static void begin(void)
     for (int i = 0; i < NODES; i++) {
         make_node(i);
         server_start(&node[i]);
+        server_tell(&node[i], "CLUSTER ADDSLOTSRANGE %d %d", first_slot(i), first_slot(i + 1) - 1);
+        if (i > 0)
+            join(i);
     }
-    join_nodes(NODES);
     host_until(&host, are_together, NULL, "the cluster is one");
 }
 
@@ -90,6 +89,16 @@ static void start(const swg_fleet_config *config)
     host_start(&host, SWG_FLEET_RUN(.url = url), config);
 }
 
+static bool some_are_in(live_host *h, const void *arg)
+{
+    uint32_t in = 0;
+
+    (void)arg;
+    for (uint32_t i = 0; i < SHARDS; i++)
+        in += h->modes[i] == SWG_FLEET_FLEET;
+    return in > 0;
+}
+
 START_TEST(every_shard_finds_its_node)
 {
     start(SWG_FLEET(.shards = SHARDS));
@@ -101,22 +110,7 @@ START_TEST(every_shard_finds_its_node)
         freeReplyObject(there);
     }
     host_stop(&host);
-}
-END_TEST
-
-static bool some_are_in(live_host *h, const void *arg)
-{
-    uint32_t in = 0;
-
-    (void)arg;
-    for (uint32_t i = 0; i < SHARDS; i++)
-        in += h->modes[i] == SWG_FLEET_FLEET;
-    return in > 0;
-}
-
-START_TEST(a_master_too_many_is_told)
-{
-    start(SWG_FLEET(.shards = SHARDS, .links = 2));
+    start(SWG_FLEET(.shards = SHARDS, .links = 2)); /* a master too many */
     host_until_trouble(&host, "no link is left for it: swg_fleet_config.links is 2");
     host_until(&host, some_are_in, NULL, "others are in the fleet");
     ck_assert_uint_eq(host_troubles(&host, "no link is left"), 1);
@@ -173,8 +167,13 @@ static void finish_move(const move *m)
 {
     server_tell(&node[m->to], "CLUSTER SETSLOT %u NODE %s", m->slot, m->ids[m->to]);
     server_tell(&node[m->from], "CLUSTER SETSLOT %u NODE %s", m->slot, m->ids[m->to]);
-    host_until_event(&host, SWG_FLEET_EVENT_MOVED);
-    host_until_mode(&host, SWG_FLEET_FLEET);
+}
+
+/* From here on a client learns where slots are from its errors alone. */
+static void hide_slots(void)
+{
+    for (int i = 0; i < NODES; i++)
+        server_tell(&node[i], "ACL SETUSER default -cluster|slots");
 }
 
 static const swg_fleet_config patient = {
@@ -192,6 +191,8 @@ START_TEST(a_slot_moves_with_what_is_in_it)
     host_trip(&host);
     stored(owner(host.shard), before);
     host_forget(&host);
+    if (_i == 0)
+        hide_slots();
     begin_move(&m);
     move_keys(&m, 1);
     host_until_error(&host, SWG_FLEET_TRYAGAIN); /* some of its keys are here, some there */
@@ -202,6 +203,9 @@ START_TEST(a_slot_moves_with_what_is_in_it)
     if (_i == 0)
         host_until_mode(&host, SWG_FLEET_REJOIN); /* another server answered */
     finish_move(&m);
+    if (_i == 0)
+        host_until_event(&host, SWG_FLEET_EVENT_MOVED);
+    host_until_mode(&host, SWG_FLEET_FLEET);
     stored(m.to, after);
     ck_assert_str_eq(before, after);
     for (uint32_t i = 0; i < SHARDS; i++) /* the others never noticed */
@@ -238,6 +242,126 @@ START_TEST(a_node_dies_and_comes_back)
 }
 END_TEST
 
+/* ---- a replica that takes over ---- */
+
+static bool is_known(live_host *h, const void *id)
+{
+    (void)h;
+    return server_says(&node[REPLICA], id, "CLUSTER NODES");
+}
+
+static bool is_replica(live_host *h, const void *master)
+{
+    (void)h;
+    return server_says(&node[REPLICA], "master_link_status:up", "INFO replication") &&
+           server_says(master, "state=online", "INFO replication") &&
+           server_says(&node[0], "slave", "CLUSTER NODES");
+}
+
+static void add_replica(int of)
+{
+    char id[48];
+
+    make_node(REPLICA);
+    server_start(&node[REPLICA]);
+    join(REPLICA);
+    take_id(of, id);
+    host_until(&host, is_known, id, "the new node knows the others");
+    server_tell(&node[REPLICA], "CLUSTER REPLICATE %s", id);
+    host_until(&host, is_replica, &node[of], "it is a replica");
+}
+
+static bool is_listened_to(live_host *h, const void *dead)
+{
+    uint64_t listeners = 0;
+
+    for (int i = 0; i <= NODES; i++) {
+        if (i != *(const int *)dead)
+            listeners += server_listeners(&node[i], h->shard);
+    }
+    return listeners == 1;
+}
+
+START_TEST(a_replica_takes_the_place_of_its_master)
+{
+    char before[128], after[128];
+    const int nobody = -1;
+    int dead;
+
+    start(SWG_FLEET(.shards = SHARDS));
+    dead = owner(host.shard);
+    add_replica(dead);
+    host_until_all(&host, SWG_FLEET_FLEET);
+    host_until(&host, is_listened_to, &nobody, "hints are heard");
+    host_trip(&host);
+    stored(dead, before);
+    host_forget(&host);
+    server_kill(&node[dead]);
+    host_until_mode(&host, SWG_FLEET_LOCAL);
+    host_until_all(&host, SWG_FLEET_FLEET);
+    stored(REPLICA, after);
+    ck_assert_str_eq(before, after);
+    host_until(&host, is_listened_to, &dead, "hints are heard, wherever from");
+    host_stop(&host);
+    server_end(&node[REPLICA]);
+}
+END_TEST
+
+/* ---- what nodes call themselves ---- */
+
+static void begin_alone(void)
+{
+    make_node(0);
+    server_certificates(node[0].dir, "DNS:localhost,IP:127.0.0.1,IP:::1");
+    server_secure(&node[0], node[0].dir);
+    server_protect(&node[0], "secret");
+    server_add(&node[0], "--bind", "127.0.0.1 -::1");
+    server_start(&node[0]);
+    server_tell(&node[0], "CLUSTER ADDSLOTSRANGE 0 16383");
+}
+
+static void end_alone(void)
+{
+    server_end(&node[0]);
+}
+
+static const struct {
+    const char *type, *ip, *hostname, *seed;
+} names[] = {
+    {"ip", "127.0.0.1", "", "localhost"},
+    {"ip", "", "", "127.0.0.1"}, /* it does not know its own */
+    {"ip", "::1", "", "127.0.0.1"},
+    {"hostname", "127.0.0.1", "localhost", "127.0.0.1"},
+    {"hostname", "127.0.0.1", "", "localhost"}, /* "?" */
+    {"unknown-endpoint", "", "", "localhost"},
+};
+
+static bool has_ipv6(void)
+{
+    redisContext *c = redisConnect("::1", node[0].port);
+    const bool fine = c && !c->err;
+
+    redisFree(c);
+    return fine;
+}
+
+START_TEST(nodes_are_called_by_many_names)
+{
+    char ca[96];
+
+    if (strchr(names[_i].ip, ':') && !has_ipv6())
+        return;
+    server_tell(&node[0], "CONFIG SET cluster-announce-ip %s", names[_i].ip);
+    server_tell(&node[0], "CONFIG SET cluster-announce-hostname %s", names[_i].hostname);
+    server_tell(&node[0], "CONFIG SET cluster-preferred-endpoint-type %s", names[_i].type);
+    snprintf(url, sizeof url, "rediss+cluster://:secret@%s:%d", names[_i].seed, node[0].port);
+    snprintf(ca, sizeof ca, "%s/ca.pem", node[0].dir);
+    host_start(&host, SWG_FLEET_RUN(.url = url, .ca_file = ca), SWG_FLEET(.shards = SHARDS));
+    host_until_all(&host, SWG_FLEET_FLEET);
+    host_stop(&host);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fleet cluster");
@@ -246,10 +370,15 @@ int main(void)
     tcase_add_checked_fixture(tests, begin, end);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, every_shard_finds_its_node);
-    tcase_add_test(tests, a_master_too_many_is_told);
     tcase_add_loop_test(tests, a_slot_moves_with_what_is_in_it, 0, 2);
     tcase_add_test(tests, a_node_dies_and_comes_back);
+    tcase_add_test(tests, a_replica_takes_the_place_of_its_master);
     suite_add_tcase(suite, tests);
+    TCase *alone = tcase_create("alone");
+    tcase_add_unchecked_fixture(alone, begin_alone, end_alone);
+    tcase_set_timeout(alone, 60);
+    tcase_add_loop_test(alone, nodes_are_called_by_many_names, 0, sizeof names / sizeof *names);
+    suite_add_tcase(suite, alone);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     const int failed = srunner_ntests_failed(runner);

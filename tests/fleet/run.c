@@ -27,7 +27,7 @@ static void begin(void)
     server_add(&redis, "--tls-key-file", "key.pem");
     server_add(&redis, "--tls-ca-cert-file", "ca.pem");
     server_add(&redis, "--tls-auth-clients", "no");
-    server_add(&redis, "--requirepass", "secret");
+    server_protect(&redis, "secret");
     server_start(&redis);
 }
 
@@ -77,14 +77,9 @@ START_TEST(every_road_leads_to_redis)
     else
         host_until_mode(&host, SWG_FLEET_FLEET);
     host_stop(&host);
-    redisContext *c = server_connect(&redis);
-    freeReplyObject(redisCommand(c, "AUTH secret"));
-    freeReplyObject(redisCommand(c, "SELECT %d", _i == 2 ? 3 : 0));
-    redisReply *size = redisCommand(c, "DBSIZE");
-    ck_assert_int_eq(size->integer > 0, _i != 0);
-    freeReplyObject(size);
-    freeReplyObject(redisCommand(c, "FLUSHALL"));
-    redisFree(c);
+    ck_assert_int_eq(server_says(&redis, "db3:", "INFO keyspace"), _i == 2);
+    ck_assert_int_eq(server_says(&redis, "db0:", "INFO keyspace"), _i == 1 || _i == 3);
+    server_tell(&redis, "FLUSHALL");
 }
 END_TEST
 
@@ -139,30 +134,14 @@ START_TEST(redis_frozen_killed_and_back)
 }
 END_TEST
 
-static uint64_t listeners(void)
-{
-    char channel[64];
-    redisContext *c = server_connect(&redis);
-
-    snprintf(channel, sizeof channel, "swg1:{default:%u}:chg", host.shard);
-    freeReplyObject(redisCommand(c, "AUTH secret"));
-    redisReply *reply = redisCommand(c, "PUBSUB NUMSUB %s", channel);
-    const uint64_t count = (uint64_t)reply->element[1]->integer;
-    freeReplyObject(reply);
-    if (count > 0) { /* news of an epoch that nobody has seen */
-        reply = redisCommand(c, "PUBLISH %s 9007199254740000", channel);
-        ck_assert_int_eq(reply->integer, (long long)count);
-        freeReplyObject(reply);
-    }
-    redisFree(c);
-    return count;
-}
-
+/* News of an epoch that nobody has seen. */
 static bool is_heard(live_host *h, const void *arg)
 {
-    (void)h;
     (void)arg;
-    return listeners() > 0;
+    if (server_listeners(&redis, h->shard) == 0)
+        return false;
+    server_tell(&redis, "PUBLISH swg1:{default:%u}:chg 9007199254740000", h->shard);
+    return true;
 }
 
 static bool has_hints(live_host *h, const void *arg)
@@ -182,7 +161,7 @@ START_TEST(hints_are_heard_unless_they_are_not_wanted)
         host_until(&host, is_heard, NULL, "somebody listens");
         host_until(&host, has_hints, NULL, "a hint was heard");
     }
-    ck_assert_int_eq(listeners() > 0, _i == 0);
+    ck_assert_int_eq(server_listeners(&redis, host.shard) > 0, _i == 0);
     host_stop(&host);
 }
 END_TEST

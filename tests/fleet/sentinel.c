@@ -134,6 +134,11 @@ static bool is_copied(live_host *h, const void *arg)
     return there;
 }
 
+static bool is_listened_to(live_host *h, const void *master)
+{
+    return server_listeners(master, h->shard) == 1;
+}
+
 static bool asks(const struct server *s)
 {
     return s->pid > 0 && server_says(s, "cmd=sentinel|get-master-addr-by-name", "CLIENT LIST");
@@ -162,6 +167,7 @@ static void kill_master(char before[128])
     host_forget(&host);
     server_kill(&redis[0]);
     host_until(&host, is_fleet_on, &redis[1], "in the fleet of the new master");
+    host_until(&host, is_listened_to, &redis[1], "hints are heard from the new master");
     ck_assert_uint_ge(host_troubles(&host, "127.0.0.1"), 1);
     stored(&redis[1], after);
     ck_assert_str_eq(before, after);
@@ -223,6 +229,7 @@ START_TEST(the_client_follows_the_master)
              number(&sentinel[0]), number(&sentinel[1]), number(&sentinel[2]));
     host_start(&host, SWG_FLEET_RUN(.url = url), SWG_FLEET(.shards = SHARDS));
     host_until(&host, is_fleet_on, &redis[0], "in the fleet");
+    host_until(&host, is_listened_to, &redis[0], "hints are heard");
     kill_master(before);
     old_master_returns();
     kill_sentinel();
@@ -239,11 +246,11 @@ static void begin_secure(void)
     server_make(&redis[0], true);
     server_certificates(redis[0].dir, "IP:127.0.0.1");
     server_secure(&redis[0], redis[0].dir);
-    server_add(&redis[0], "--requirepass", "secret");
+    server_protect(&redis[0], "secret");
     server_start(&redis[0]);
     make_sentinel(&sentinel[0], redis[0].port, "sentinel auth-pass cache secret\n");
     server_secure(&sentinel[0], redis[0].dir);
-    server_add(&sentinel[0], "--requirepass", "hush");
+    server_protect(&sentinel[0], "hush");
     server_start(&sentinel[0]);
 }
 

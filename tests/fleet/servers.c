@@ -85,6 +85,12 @@ void server_make(struct server *s, bool has_port)
     server_add(s, "--appendonly", "no");
 }
 
+void server_protect(struct server *s, const char *password)
+{
+    s->password = password;
+    server_add(s, "--requirepass", password);
+}
+
 void server_secure(struct server *s, const char *dir)
 {
     static const char *const args[] = {"--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file"};
@@ -101,6 +107,7 @@ void server_secure(struct server *s, const char *dir)
     }
     server_add(s, "--tls-auth-clients", "no");
     server_add(s, "--tls-replication", "yes");
+    server_add(s, "--tls-cluster", "yes");
 }
 
 static void exec_server(struct server *s, pid_t parent)
@@ -182,8 +189,12 @@ void server_end(struct server *s)
 static redisReply *ask(const struct server *s, const char *format, va_list args)
 {
     redisContext *c = server_connect(s);
-    redisReply *reply = c && !c->err ? redisvCommand(c, format, args) : NULL;
+    redisReply *reply = NULL;
 
+    if (c && !c->err && s->password)
+        freeReplyObject(redisCommand(c, "AUTH %s", s->password));
+    if (c && !c->err)
+        reply = redisvCommand(c, format, args);
     if (!reply)
         die(format, c ? c->errstr : "no memory");
     redisFree(c);
@@ -222,6 +233,17 @@ bool server_says(const struct server *s, const char *words, const char *format, 
     const bool found = reply->str && strstr(reply->str, words);
     freeReplyObject(reply);
     return found;
+}
+
+uint64_t server_listeners(const struct server *s, uint32_t shard)
+{
+    redisReply *reply = server_ask(s, "PUBSUB NUMSUB swg1:{default:%u}:chg", shard);
+    uint64_t count = 0;
+
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2)
+        count = (uint64_t)reply->element[1]->integer;
+    freeReplyObject(reply);
+    return count;
 }
 
 static void shell(const char *dir, const char *command)

@@ -5,6 +5,7 @@
 
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { SERVER_ARGS = 40 };
@@ -15,6 +16,7 @@ struct server {
     pid_t pid;
     const char *args[SERVER_ARGS]; /* after "redis-server", up to NULL */
     char text[16];                 /* the port */
+    const char *password;          /* NULL: none */
     char files[3][96];             /* certificates */
 };
 
@@ -26,6 +28,8 @@ int server_free_port(void);
 void server_make(struct server *s, bool has_port);
 void server_add(struct server *s, const char *arg, const char *value);
 
+void server_protect(struct server *s, const char *password);
+
 /* TLS on its port and nothing else there; certificates as below, in `dir`. */
 void server_secure(struct server *s, const char *dir);
 
@@ -36,6 +40,9 @@ void server_kill(struct server *s); /* with SIGKILL; it may be started again */
 void server_end(struct server *s);  /* and its folder is gone */
 
 redisContext *server_connect(const struct server *s);
+
+/* Clients that listen to news of this shard of the namespace "default". */
+uint64_t server_listeners(const struct server *s, uint32_t shard);
 
 /* A command on a new connection; the reply is the caller's. */
 redisReply *server_ask(const struct server *s, const char *format, ...);
