@@ -194,7 +194,7 @@ static void kill_sentinel(void)
     for (int i = 0; i < SENTINELS; i++) {
         if (!asks(&sentinel[i]))
             continue;
-        snprintf(words, sizeof words, "sentinel 127.0.0.1:%d: ", sentinel[i].port);
+        snprintf(words, sizeof words, ":%d: read: ", sentinel[i].port);
         server_kill(&sentinel[i]);
         break;
     }
