@@ -49,8 +49,8 @@ bool swg__line_is_at(const struct net_line *l, const swg_fleet_address *a)
            strcmp(l->link.to.port, a->port) == 0;
 }
 
-/* New to all hosts of a fleet at the same time: they come spread over a second, as after a link
- * that worked, however long they waited for the place before. */
+/* A new line goes at once. One that was elsewhere goes within a second, however long it had to wait
+ * before: all hosts of a fleet learn of a new place at the same time. */
 void swg__line_aim(struct net_run *r, struct net_line *l, const swg_fleet_address *to, int64_t now)
 {
     if (l->link.state != NET_DOWN)
@@ -87,11 +87,14 @@ static bool greet(struct net_run *r, struct net_line *l)
            swg__ask_say(&l->greeting, (const char *const[]){"ROLE", NULL});
 }
 
+/* "master", another role, or why it is not told. */
 static const char *role_of(const redisReply *reply)
 {
-    const redisReply *role =
-        reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 ? reply->element[0] : reply;
-    return role->type == REDIS_REPLY_STRING || role->type == REDIS_REPLY_ERROR ? role->str : "?";
+    if (reply->type == REDIS_REPLY_ERROR)
+        return reply->str;
+    const bool fits = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+                      reply->element[0]->type == REDIS_REPLY_STRING;
+    return fits ? reply->element[0]->str : "a reply of another shape";
 }
 
 static void greeted(struct net_run *r, struct net_line *l, int64_t now)

@@ -327,14 +327,24 @@ static void end_alone(void)
 
 static const struct {
     const char *type, *ip, *hostname, *seed;
+    const char *there; /* where the client goes */
 } names[] = {
-    {"ip", "127.0.0.1", "", "localhost"},
-    {"ip", "", "", "127.0.0.1"}, /* it does not know its own */
-    {"ip", "::1", "", "127.0.0.1"},
-    {"hostname", "127.0.0.1", "localhost", "127.0.0.1"},
-    {"hostname", "127.0.0.1", "", "localhost"}, /* "?" */
-    {"unknown-endpoint", "", "", "localhost"},
+    {"ip", "127.0.0.1", "", "::1", "laddr=127.0.0.1:"},
+    {"ip", "", "", "127.0.0.1", "laddr=127.0.0.1:"}, /* it does not know its own */
+    {"ip", "::1", "", "127.0.0.1", "laddr=[::1]:"},
+    {"hostname", "127.0.0.1", "localhost", "127.0.0.1", "laddr="},
+    {"hostname", "::1", "", "127.0.0.1", "laddr=[::1]:"}, /* "?", and its address beside it */
+    {"unknown-endpoint", "::1", "", "127.0.0.1", "laddr=127.0.0.1:"},
 };
+
+static bool is_there(live_host *h, const void *arg)
+{
+    (void)h;
+    redisReply *list = server_ask(&node[0], "CLIENT LIST TYPE pubsub");
+    const bool found = list->str && strstr(list->str, arg);
+    freeReplyObject(list);
+    return found;
+}
 
 static bool has_ipv6(void)
 {
@@ -349,15 +359,19 @@ START_TEST(nodes_are_called_by_many_names)
 {
     char ca[96];
 
-    if (strchr(names[_i].ip, ':') && !has_ipv6())
+    if (!has_ipv6() && (strchr(names[_i].ip, ':') || strchr(names[_i].seed, ':')))
         return;
     server_tell(&node[0], "CONFIG SET cluster-announce-ip %s", names[_i].ip);
     server_tell(&node[0], "CONFIG SET cluster-announce-hostname %s", names[_i].hostname);
     server_tell(&node[0], "CONFIG SET cluster-preferred-endpoint-type %s", names[_i].type);
-    snprintf(url, sizeof url, "rediss+cluster://:secret@%s:%d", names[_i].seed, node[0].port);
+    snprintf(url, sizeof url,
+             strchr(names[_i].seed, ':') ? "rediss+cluster://:secret@[%s]:%d"
+                                         : "rediss+cluster://:secret@%s:%d",
+             names[_i].seed, node[0].port);
     snprintf(ca, sizeof ca, "%s/ca.pem", node[0].dir);
     host_start(&host, SWG_FLEET_RUN(.url = url, .ca_file = ca), SWG_FLEET(.shards = SHARDS));
     host_until_all(&host, SWG_FLEET_FLEET);
+    host_until(&host, is_there, names[_i].there, "it goes where it was told");
     host_stop(&host);
 }
 END_TEST

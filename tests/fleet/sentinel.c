@@ -322,6 +322,62 @@ START_TEST(a_replica_is_never_used)
 }
 END_TEST
 
+static void start_plain(struct server *s)
+{
+    server_make(s, true);
+    server_start(s);
+}
+
+/* What the sentinels say is heeded, though the old master answers as well as ever. */
+START_TEST(a_master_is_left_that_the_sentinels_left)
+{
+    struct server old, new;
+
+    start_plain(&old);
+    start_plain(&new);
+    make_sentinel(&sentinel[1], old.port, "");
+    server_start(&sentinel[1]);
+    snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%d/cache", sentinel[1].port);
+    host_start(&host, SWG_FLEET_RUN(.url = url), SWG_FLEET(.shards = SHARDS));
+    host_until(&host, is_fleet_on, &old, "in the fleet");
+    host_until(&host, is_listened_to, &old, "hints are heard");
+    server_tell(&sentinel[1], "SENTINEL REMOVE cache");
+    server_tell(&sentinel[1], "SENTINEL MONITOR cache 127.0.0.1 %d 1", new.port);
+    host_until(&host, is_fleet_on, &new, "in the fleet of the other master");
+    host_until(&host, is_listened_to, &new, "hints are heard from the other master");
+    host_stop(&host);
+    server_end(&sentinel[1]);
+    server_end(&new);
+    server_end(&old);
+}
+END_TEST
+
+/* With all sentinels gone the last master known will do: it is asked for its role as ever. */
+START_TEST(without_sentinels_the_master_is_where_it_was)
+{
+    char words[64];
+    struct server master;
+
+    start_plain(&master);
+    make_sentinel(&sentinel[1], master.port, "");
+    server_start(&sentinel[1]);
+    snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%d/cache", sentinel[1].port);
+    snprintf(words, sizeof words, "sentinel 127.0.0.1:%d: connect: ", sentinel[1].port);
+    host_start(&host, SWG_FLEET_RUN(.url = url), SWG_FLEET(.shards = SHARDS));
+    host_until(&host, is_fleet_on, &master, "in the fleet");
+    server_kill(&sentinel[1]);
+    host_until_trouble(&host, words);
+    server_kill(&master);
+    host_until_mode(&host, SWG_FLEET_LOCAL);
+    server_start(&master);
+    host_until(&host, is_fleet_on, &master, "in the fleet again");
+    ck_assert_uint_eq(host_troubles(&host, words), 1); /* told once */
+    host_stop(&host);
+    server_end(&sentinel[1]);
+    server_end(&master);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fleet sentinel");
@@ -337,6 +393,11 @@ int main(void)
     tcase_add_loop_test(trust, who_is_not_let_in_says_so, 0, sizeof secrets / sizeof *secrets);
     tcase_add_test(trust, a_replica_is_never_used);
     suite_add_tcase(suite, trust);
+    TCase *word = tcase_create("word");
+    tcase_set_timeout(word, 60);
+    tcase_add_test(word, a_master_is_left_that_the_sentinels_left);
+    tcase_add_test(word, without_sentinels_the_master_is_where_it_was);
+    suite_add_tcase(suite, word);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     const int failed = srunner_ntests_failed(runner);
