@@ -1,5 +1,5 @@
 /* Shards apart, each through both passes; figures of the whole. */
-#include "check.h"
+#include "checker.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What each client says next after what it was told: I8, I14, and its sequence numbers. */
-#include "check.h"
+#include "checker.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

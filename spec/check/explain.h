@@ -2,7 +2,7 @@
 #ifndef SWG_SPEC_EXPLAIN_H
 #define SWG_SPEC_EXPLAIN_H
 
-#include "check.h"
+#include "checker.h"
 
 enum {
     WINDOW = 64,     /* steps that may be reconsidered */
@@ -13,7 +13,7 @@ enum {
 /* A stretch of history under trial. */
 struct tail {
     struct step step[WINDOW + 16];
-    int n;
+    int n, changed; /* up to `changed` it is the history as it was */
 };
 
 struct explainer {
@@ -21,7 +21,7 @@ struct explainer {
     struct swg_step_shard *now, *scratch;
     long next;                               /* the item to be explained */
     long base;                               /* where the tail begins in the history */
-    struct saved_shard *before[WINDOW + 16]; /* the shard before each step of the tail */
+    struct saved_shard *before[WINDOW + 16]; /* the shard before each step of the tail as it was */
     char first_server[41];                   /* whose state before[0] is */
     long budget;
 };

@@ -2,7 +2,7 @@
  * of limits come from the configuration, judgments of time from the step function's state; who was
  * granted what, who told of trouble and what came back is counted here, in books of our own. */
 #include "books.h"
-#include "check.h"
+#include "checker.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* swg_fleet_check: did the fleet keep its promises in a run that was recorded? */
-#include "check.h"
+#include "checker.h"
 
 #include <getopt.h>
 #include <string.h>

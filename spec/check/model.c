@@ -86,6 +86,7 @@ struct difference {
     const char *part, *circuit;
     char *why;
     bool found;
+    int64_t late;
 };
 
 static void number(struct difference *d, const char *field, int64_t expected, int64_t seen)
@@ -95,6 +96,14 @@ static void number(struct difference *d, const char *field, int64_t expected, in
     d->found = true;
     snprintf(d->why, WHY_MAX, "%s%s%s: %s: expected %" PRId64 ", seen %" PRId64, d->part,
              *d->circuit ? " of " : "", d->circuit, field, expected, seen);
+}
+
+/* A duration that began with something that ran: it tells when. */
+static void lasting(struct difference *d, const char *field, int64_t expected, int64_t seen)
+{
+    if (!d->found && expected > 0 && seen > 0)
+        d->late = seen - expected;
+    number(d, field, expected, seen);
 }
 
 static void text(struct difference *d, const char *field, const char *expected, const char *seen)
@@ -107,28 +116,33 @@ static void text(struct difference *d, const char *field, const char *expected, 
 }
 
 #define NUMBER(f) number(d, #f, expected->f, seen->f)
+#define LASTING(f) lasting(d, #f, expected->f, seen->f)
 
 static void grant(struct difference *d, const struct swg_step_grant *expected,
                   const struct swg_step_grant *seen)
 {
-    *d = (struct difference){"grant", expected->circuit, d->why, d->found};
+    d->part = "grant";
+    d->circuit = expected->circuit;
     text(d, "circuit", expected->circuit, seen->circuit);
     NUMBER(epoch);
     NUMBER(seq);
     NUMBER(count);
     NUMBER(ttl);
-    NUMBER(wait);
-    NUMBER(quarantine);
+    LASTING(wait);
+    LASTING(quarantine);
 }
 
 static void view(struct difference *d, const struct swg_step_view *expected,
                  const struct swg_step_view *seen)
 {
-    *d = (struct difference){"view", expected->circuit, d->why, d->found};
+    d->part = "view";
+    d->circuit = expected->circuit;
     text(d, "circuit", expected->circuit, seen->circuit);
     NUMBER(epoch);
     NUMBER(state);
-    NUMBER(remaining);
+    LASTING(remaining);
+    if (!d->found && expected->age > 0 && seen->age > 0)
+        d->late = expected->age - seen->age;
     NUMBER(age);
     NUMBER(backoff);
 }
@@ -136,7 +150,8 @@ static void view(struct difference *d, const struct swg_step_view *expected,
 static void offer(struct difference *d, const struct swg_step_offer *expected,
                   const struct swg_step_offer *seen)
 {
-    *d = (struct difference){"configuration", expected->circuit, d->why, d->found};
+    d->part = "configuration";
+    d->circuit = expected->circuit;
     text(d, "circuit", expected->circuit, seen->circuit);
     NUMBER(rev);
     NUMBER(stored);
@@ -156,12 +171,13 @@ static void header(struct difference *d, const struct swg_step_reply *expected,
     NUMBER(offers);
 }
 
-bool model_agrees(const struct model *m, const struct exchange *x, char why[WHY_MAX])
+bool model_agrees(struct model *m, const struct exchange *x, char why[WHY_MAX])
 {
-    struct difference d = {"reply", "", why, false};
+    struct difference d = {.part = "reply", .circuit = "", .why = why};
     const struct swg_step_reply *expected = &m->reply;
     const struct answer *seen = x->answer;
 
+    m->late = 0;
     if (x->kind == EXCHANGE_ADMIN) {
         number(&d, "epoch", m->epoch, x->epoch);
         return !d.found;
@@ -175,5 +191,6 @@ bool model_agrees(const struct model *m, const struct exchange *x, char why[WHY_
         offer(&d, &expected->offer[i], &seen->offer[i]);
     number(&d, "cursor", expected->cursor, seen->cursor);
     number(&d, "more", expected->more, seen->more);
+    m->late = d.late;
     return !d.found;
 }

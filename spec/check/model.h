@@ -12,6 +12,7 @@ struct model {
     struct swg_step_request request;
     struct swg_step_reply reply;
     int64_t epoch; /* admin's */
+    int64_t late;  /* us by which something must have run later than it did here, or 0: not known */
 };
 
 /* Runs one exchange at `now` on `server`: an SWG_STEP_ code. */
@@ -20,7 +21,7 @@ int model_run(struct model *m, struct swg_step_shard *shard, const struct exchan
 
 /* Is the recorded reply what the last run answered? Else `why` names the first field that is not:
  * expected, then seen. */
-bool model_agrees(const struct model *m, const struct exchange *x, char why[WHY_MAX]);
+bool model_agrees(struct model *m, const struct exchange *x, char why[WHY_MAX]);
 
 void shard_copy(struct swg_step_shard *to, const struct swg_step_shard *from);
 struct swg_step_circuit *shard_circuit(struct swg_step_shard *shard, const char *name);

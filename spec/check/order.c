@@ -1,6 +1,6 @@
 /* The likely order of a shard's exchanges: as the replies came, but where two were under way
  * together, by the server's time. */
-#include "check.h"
+#include "checker.h"
 
 #include <string.h>
 

@@ -12,14 +12,15 @@ enum { TIMES = 12, PLACES = 24, AHEAD = 8, FAR = 4, SILENT = 16 };
 
 static bool search(struct explainer *e, const struct tail *t, int first, int depth);
 
-/* Do the steps from `at` on give every reply? */
-static bool verify(struct explainer *e, const struct tail *t, int at)
+/* Do the steps give every reply from the first change on? */
+static bool verify(struct explainer *e, const struct tail *t)
 {
     struct history *h = &e->run->history;
     char why[WHY_MAX];
 
-    shard_restore(e->scratch, e->before[at]);
-    for (; at < t->n; at++) {
+    e->run->model->late = 0;
+    shard_restore(e->scratch, e->before[t->changed]);
+    for (int at = t->changed; at < t->n; at++) {
         const struct step *s = &t->step[at];
 
         e->budget -= s->kind == STEP_BACK ? 32 : 1; /* a state to be made again */
@@ -53,10 +54,11 @@ static void commit(struct explainer *e, const struct tail *t)
     }
 }
 
-/* `first`: where the change is; another one comes no earlier. */
-static bool attempt(struct explainer *e, const struct tail *t, int changed, int first, int depth)
+/* With the change at `at`; another one comes no earlier than `first`. */
+static bool attempt(struct explainer *e, struct tail *t, int at, int first, int depth)
 {
-    if (verify(e, t, changed)) {
+    t->changed = at < t->changed ? at : t->changed;
+    if (verify(e, t)) {
         commit(e, t);
         return true;
     }
@@ -134,41 +136,20 @@ static const struct swg_step_view *seen_view(const struct answer *a, const struc
     return NULL;
 }
 
-/* When did it run, if it made this view? The epoch tells the millisecond, what is left of the time
- * tells the rest: the step function moves with the clock. */
-static int64_t from_view(struct explainer *e, const struct step *s, const struct exchange *stuck,
-                         const struct swg_step_view *v, int64_t low, int at)
-{
-    int64_t ms = (v->epoch / 4096 + SWG_STEP_MS_2024) * 1000;
-    struct step trial = *s;
-    const struct swg_step_circuit *c;
-
-    trial.now = ms > low ? ms : low;
-    shard_restore(e->scratch, e->before[at]);
-    if (history_run(&e->run->history, &trial, e->scratch) != SWG_STEP_DONE)
-        return trial.now;
-    c = shard_circuit(e->scratch, v->circuit);
-    if (!c || c->epoch != v->epoch)
-        return trial.now;
-    if (v->remaining > 0)
-        trial.now += stuck->now + v->remaining - c->until;
-    else if (v->age >= 0)
-        trial.now += stuck->now - v->age - c->until;
-    return trial.now;
-}
-
 /* Times at which it may have run, likely ones first. Others than these are told apart from them
  * only by what expires in between. */
-static int times_of(struct explainer *e, const struct tail *t, const struct step *s, int at,
-                    int64_t times[TIMES])
+static int times_of(const struct tail *t, const struct step *s, int at, int64_t times[TIMES])
 {
     const struct exchange *stuck = t->step[t->n - 1].x;
     int64_t high = t->step[at].now, low = at > 0 ? t->step[at - 1].now : high - 1000000;
     const struct swg_step_view *v;
     int n = 0, row = 0, kept = 0;
 
-    while (n < TIMES - 3 && (v = seen_view(stuck->answer, s->x, &row)))
-        times[n++] = from_view(e, s, stuck, v, low, at);
+    while (n < TIMES - 3 && (v = seen_view(stuck->answer, s->x, &row))) {
+        int64_t minted = (v->epoch / 4096 + SWG_STEP_MS_2024) * 1000;
+
+        times[n++] = minted > low ? minted : low;
+    }
     times[n++] = high - (t->step[at].x->sent_ns - s->x->sent_ns) / 1000;
     times[n++] = high > low ? high - 1 : high;
     times[n++] = high > low ? low + 1 : low;
@@ -183,6 +164,34 @@ static int times_of(struct explainer *e, const struct tail *t, const struct step
     return kept;
 }
 
+/* A step without a reply at a time that was guessed: if a reply then is off by some time, once more
+ * with that corrected. */
+static bool attempt_timed(struct explainer *e, struct tail *t, int at, int depth)
+{
+    struct tail corrected = *t;
+
+    t->changed = at < t->changed ? at : t->changed;
+    if (!verify(e, t) && e->run->model->late != 0) {
+        corrected.step[at].now += e->run->model->late;
+        if (corrected.step[at].now <= t->step[at + 1].now && attempt(e, &corrected, at, at + 1, 1))
+            return true;
+    }
+    return attempt(e, t, at, at + 1, depth);
+}
+
+/* One that was taken to have run may have run a little earlier or later. */
+static bool try_times(struct explainer *e, const struct tail *t, int first, int depth)
+{
+    for (int at = t->n - 2; at >= first; at--) {
+        struct tail same = *t;
+
+        if (t->step[at].kind == STEP_RUN && t->step[at].x->outcome == EXCHANGE_SILENT &&
+            attempt_timed(e, &same, at, depth))
+            return true;
+    }
+    return false;
+}
+
 static bool try_at(struct explainer *e, const struct tail *t, const struct exchange *x, int at,
                    int depth)
 {
@@ -195,13 +204,13 @@ static bool try_at(struct explainer *e, const struct tail *t, const struct excha
 
         if (k == 1 && strcmp(servers[0], servers[1]) == 0)
             return false;
-        n = times_of(e, t, &s, at, times);
+        n = times_of(t, &s, at, times);
         for (int i = 0; i < n; i++) {
             struct tail changed = *t;
 
             s.now = times[i];
             insert(&changed, at, &s);
-            if (attempt(e, &changed, at, at + 1, depth))
+            if (attempt_timed(e, &changed, at, depth))
                 return true;
         }
     }
@@ -310,7 +319,8 @@ static bool search(struct explainer *e, const struct tail *t, int first, int dep
     if (t->n + 2 >= WINDOW + 16)
         return false;
     return try_moves(e, t, first, depth) || try_ahead(e, t, depth) ||
-           try_silent(e, t, first, depth) || (e->run->allow && try_jumps(e, t, first, depth));
+           try_times(e, t, first, depth) || try_silent(e, t, first, depth) ||
+           (e->run->allow && try_jumps(e, t, first, depth));
 }
 
 /* The end of the history, but for what lies before the last jump: that is not reconsidered. */
@@ -324,6 +334,7 @@ static void load(struct explainer *e, struct tail *t)
             e->base = i;
     }
     t->n = 0;
+    t->changed = WINDOW + 16;
     history_state(h, e->base, e->scratch);
     memcpy(e->first_server, e->scratch->server, sizeof e->first_server);
     for (long i = e->base; i < h->count; i++) {

@@ -17,7 +17,7 @@ void report_add(struct report *r, enum finding_kind kind, const char *rule,
         return;
     f = &r->kept[kind][r->count[kind] - 1];
     f->rule = rule;
-    f->file = x->file;
+    snprintf(f->file, sizeof f->file, "%s", x->file);
     f->line = x->line;
     snprintf(f->shard, sizeof f->shard, "%s", x->shard ? x->shard : "");
     snprintf(f->circuit, sizeof f->circuit, "%s", circuit ? circuit : "");

@@ -12,7 +12,7 @@ enum finding_kind { VIOLATION, NOTE, WARNING, FINDING_KINDS };
 
 struct finding {
     const char *rule; /* "I1" ... "I14", "reply", "request", "epoch", "seq"; of a note its kind */
-    const char *file;
+    char file[128];
     long line;
     char shard[128], circuit[SWG_STEP_NAME];
     char text[2 * WHY_MAX];

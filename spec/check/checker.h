@@ -3,8 +3,8 @@
  * Two passes over each shard. The first finds an order of the exchanges in which the step function
  * gives every recorded reply; the second walks that order and holds what was really said against
  * the invariants, with books of its own. */
-#ifndef SWG_SPEC_CHECK_H
-#define SWG_SPEC_CHECK_H
+#ifndef SWG_SPEC_CHECKER_H
+#define SWG_SPEC_CHECKER_H
 
 #include "history.h"
 #include "recording.h"
