@@ -5,9 +5,9 @@
 #include "checker.h"
 
 enum {
-    WINDOW = 64,     /* steps that may be reconsidered */
+    WINDOW = 400,    /* steps that may be reconsidered */
     ROLLBACK = 4096, /* how far a shard may have gone back */
-    BUDGET = 300000  /* steps made to explain one reply */
+    BUDGET = 1000000 /* steps made to explain one reply */
 };
 
 /* A stretch of history under trial. */

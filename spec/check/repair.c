@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIMES = 12, PLACES = 24, AHEAD = 8, FAR = 4, SILENT = 16 };
+enum { TIMES = 12, PLACES = 6, AHEAD = 8, FAR = 4, SILENT = 24, SAMPLES = 24 };
 
 static bool search(struct explainer *e, const struct tail *t, int first, int depth);
 
@@ -164,29 +164,57 @@ static int times_of(const struct tail *t, const struct step *s, int at, int64_t 
     return kept;
 }
 
+/* Puts a step where its time belongs; returns its place. */
+static int settle_place(struct tail *t, int at)
+{
+    struct step s = t->step[at];
+
+    for (; at > 0 && t->step[at - 1].kind == STEP_RUN && t->step[at - 1].now > s.now; at--)
+        t->step[at] = t->step[at - 1];
+    for (; at < t->n - 2 && t->step[at + 1].kind == STEP_RUN && t->step[at + 1].now < s.now; at++)
+        t->step[at] = t->step[at + 1];
+    t->step[at] = s;
+    return at;
+}
+
 /* A step without a reply at a time that was guessed: if a reply then is off by some time, once more
  * with that corrected. */
 static bool attempt_timed(struct explainer *e, struct tail *t, int at, int depth)
 {
     struct tail corrected = *t;
+    int place;
 
     t->changed = at < t->changed ? at : t->changed;
     if (!verify(e, t) && e->run->model->late != 0) {
         corrected.step[at].now += e->run->model->late;
-        if (corrected.step[at].now <= t->step[at + 1].now && attempt(e, &corrected, at, at + 1, 1))
+        corrected.changed = t->changed;
+        place = settle_place(&corrected, at);
+        if (attempt(e, &corrected, place, at + 1, 1))
             return true;
     }
     return attempt(e, t, at, at + 1, depth);
 }
 
-/* One that was taken to have run may have run a little earlier or later. */
+/* One that was taken to have run may have run a little earlier or later: what it began ends so. */
+static bool try_times_of(struct explainer *e, const struct tail *t, int at, int depth)
+{
+    int64_t low = t->step[at - 1].now, high = t->step[at + 1].now;
+
+    for (int64_t i = 0; i <= SAMPLES; i++) {
+        struct tail changed = *t;
+
+        changed.step[at].now = low + (high - low) * i / SAMPLES;
+        if (attempt_timed(e, &changed, at, depth))
+            return true;
+    }
+    return false;
+}
+
 static bool try_times(struct explainer *e, const struct tail *t, int first, int depth)
 {
-    for (int at = t->n - 2; at >= first; at--) {
-        struct tail same = *t;
-
+    for (int at = t->n - 2; at >= first && at > 0; at--) {
         if (t->step[at].kind == STEP_RUN && t->step[at].x->outcome == EXCHANGE_SILENT &&
-            attempt_timed(e, &same, at, depth))
+            try_times_of(e, t, at, depth))
             return true;
     }
     return false;
@@ -241,8 +269,7 @@ static bool try_silent(struct explainer *e, const struct tail *t, int first, int
             continue;
         tried++;
         while (at < t->n - 1 &&
-               (t->step[at].kind != STEP_RUN ||
-                (t->step[at].x->answered_ns >= 0 && t->step[at].x->answered_ns < x->sent_ns)))
+               (t->step[at].kind != STEP_RUN || t->step[at].x->answered_ns < x->sent_ns))
             at++;
         for (int k = 0; k < PLACES && at + k < t->n; k++) {
             if (t->step[at + k].kind == STEP_RUN && try_at(e, t, x, at + k, depth))
