@@ -97,19 +97,35 @@ void book_say(struct book *b, const struct swg_step_entry *e, int reporter)
             s->trouble = trouble;
         }
         s->ever = s->ever || trouble;
+        s->since = true;
         return;
     }
     b->said = grow(b->said, b->saids, sizeof *b->said);
-    b->said[b->saids++] = (struct said){e->epoch, e->seq, reporter, trouble, trouble};
+    b->said[b->saids++] = (struct said){e->epoch, e->seq, reporter, trouble, trouble, true};
 }
 
-long book_troubled(const struct book *b, int64_t epoch, bool same)
+long book_troubled(const struct book *b, int64_t epoch)
 {
     long count = 0;
 
     for (long i = 0; i < b->saids; i++)
-        count += b->said[i].trouble && (b->said[i].epoch == epoch) == same;
+        count += b->said[i].trouble && b->said[i].epoch == epoch;
     return count;
+}
+
+long book_misled(const struct book *b, int64_t epoch)
+{
+    long count = 0;
+
+    for (long i = 0; i < b->saids; i++)
+        count += b->said[i].trouble && b->said[i].since && b->said[i].epoch != epoch;
+    return count;
+}
+
+void book_turn(struct book *b)
+{
+    for (long i = 0; i < b->saids; i++)
+        b->said[i].since = false;
 }
 
 void book_went_back(struct book *b)

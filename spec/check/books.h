@@ -16,6 +16,7 @@ struct said {
     int64_t epoch, seq;
     int reporter;
     bool trouble, ever; /* last, and in any of its reports */
+    bool since;         /* said after the circuit's last transition */
 };
 
 struct known_epoch {
@@ -59,8 +60,11 @@ void book_grant(struct book *b, const struct swg_step_grant *g, int reporter, in
 bool lease_live(const struct lease_note *l, int64_t now);
 
 void book_say(struct book *b, const struct swg_step_entry *e, int reporter);
-/* Reporters with trouble: under `epoch`, or under another. */
-long book_troubled(const struct book *b, int64_t epoch, bool same);
+/* Reporters with trouble: under this epoch, or under another and yet said after this one began. */
+long book_troubled(const struct book *b, int64_t epoch);
+long book_misled(const struct book *b, int64_t epoch);
+/* A new epoch began. */
+void book_turn(struct book *b);
 /* The shard went back: what a reporter ever said may be what the server knows. */
 void book_went_back(struct book *b);
 

@@ -247,21 +247,21 @@ static bool holds(const struct crowd_view *v)
     return false;
 }
 
-static void say_counts(struct crowd *c, int circuit, struct swg_step_entry *e)
+static void say_counts(struct crowd *c, bool sick, struct swg_step_entry *e)
 {
     e->n = (int64_t)crowd_below(c, 40);
-    if (c->sick[circuit])
+    if (sick)
         e->f = e->n - (int64_t)crowd_below(c, (uint64_t)e->n + 1) / 4;
     else
         e->f = e->n > 30 ? (int64_t)crowd_below(c, 3) : 0;
-    e->local_open = c->sick[circuit] && crowd_chance(c, 6);
+    e->local_open = sick && crowd_chance(c, 6);
 }
 
 static void say(struct crowd *c, struct crowd_client *me, int circuit, int64_t now)
 {
     struct crowd_view *v = &me->view[circuit];
     struct swg_step_entry *e = &c->request.entry[c->request.entries];
-    bool due = v->state != SWG_STEP_CLOSED && now >= v->until;
+    bool due = v->state != SWG_STEP_CLOSED && (now >= v->until || crowd_chance(c, 20));
 
     if (!v->claim && !v->offer && v->rev > 0 && !crowd_chance(c, 2) && v->state != SWG_STEP_HALF)
         return;
@@ -273,7 +273,7 @@ static void say(struct crowd *c, struct crowd_client *me, int circuit, int64_t n
     if ((v->state == SWG_STEP_OPEN || v->state == SWG_STEP_FORCED) && v->until > now)
         e->remaining = v->until - now;
     if (v->state == SWG_STEP_CLOSED)
-        say_counts(c, circuit, e);
+        say_counts(c, c->sick[circuit] || me->lame, e);
     if ((v->state == SWG_STEP_HALF && !holds(v)) || (v->state == SWG_STEP_OPEN && due))
         e->want = 1 + (int)crowd_below(c, 3);
     say_results(c, circuit, v, e, now);
@@ -448,6 +448,8 @@ void crowd_run(struct crowd *c, int exchanges)
             if (crowd_chance(c, c->sick[k] ? 150 : 250))
                 c->sick[k] = !c->sick[k];
         }
+        if (crowd_chance(c, 300))
+            c->client[0].lame = !c->client[0].lame;
         if (crowd_chance(c, c->order))
             order(c);
         else

@@ -32,6 +32,7 @@ struct crowd_client {
     char name[SWG_STEP_NAME], server[41];
     int64_t seq, cursor, free_at;
     int connection;
+    bool lame; /* its own network is broken */
     struct crowd_view view[CROWD_CIRCUITS];
 };
 

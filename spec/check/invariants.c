@@ -116,7 +116,7 @@ static bool claimed(const struct assertion *a, const struct swg_step_circuit *fr
 static void check_trip(struct assertion *a, struct book *b, const struct swg_step_circuit *from)
 {
     int64_t quorum = limit(a, b->circuit, SWG_CFG_QUORUM);
-    long same = book_troubled(b, from->epoch, true), other = book_troubled(b, from->epoch, false);
+    long same = book_troubled(b, from->epoch), other = book_misled(b, from->epoch);
 
     if (same >= quorum)
         return;
@@ -164,6 +164,20 @@ static void check_half(struct assertion *a, struct book *b, const struct swg_ste
                  from->until - a->now);
 }
 
+static void judge_transition(struct assertion *a, struct book *b,
+                             const struct swg_step_circuit *from, int to)
+{
+    if (to == SWG_STEP_OPEN && from->state == SWG_STEP_CLOSED)
+        check_trip(a, b, from);
+    if (to == SWG_STEP_OPEN && from->state == SWG_STEP_FORCED && a->now < from->until)
+        VIOLATED("I12", b->circuit, "forced open no more %" PRId64 " us before its time",
+                 from->until - a->now);
+    if (to == SWG_STEP_CLOSED)
+        check_close(a, b, from);
+    if (to == SWG_STEP_HALF)
+        check_half(a, b, from);
+}
+
 static void transition(struct assertion *a, const char *circuit, int64_t epoch, int state)
 {
     const struct swg_step_circuit *known = circuit_in(a->before, circuit);
@@ -177,19 +191,10 @@ static void transition(struct assertion *a, const char *circuit, int64_t epoch, 
     if (epoch <= from.epoch)
         VIOLATED("epoch", circuit, "%s under epoch %" PRId64 " after epoch %" PRId64,
                  state_name(state), epoch, from.epoch);
-    if (ordered || claimed(a, &from))
-        return;
-    if (state == SWG_STEP_OPEN && from.state == SWG_STEP_CLOSED)
-        check_trip(a, b, &from);
-    if (state == SWG_STEP_OPEN && from.state == SWG_STEP_FORCED && a->now < from.until)
-        VIOLATED("I12", circuit, "forced open no more %" PRId64 " us before its time",
-                 from.until - a->now);
-    if (state == SWG_STEP_CLOSED)
-        check_close(a, b, &from);
-    if (state == SWG_STEP_HALF)
-        check_half(a, b, &from);
+    if (!ordered && !claimed(a, &from))
+        judge_transition(a, b, &from, state);
+    book_turn(b);
 }
-
 static void transitions_made(struct assertion *a)
 {
     for (int i = 0; i < SWG_STEP_CIRCUITS && a->after->circuit[i].used; i++) {
