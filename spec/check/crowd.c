@@ -22,7 +22,7 @@ bool crowd_chance(struct crowd *c, unsigned one_in)
     return one_in > 0 && crowd_below(c, one_in) == 0;
 }
 
-static void new_server(struct crowd *c)
+void crowd_new_server(struct crowd *c)
 {
     for (int i = 0; i < 40; i++)
         c->server[i] = "0123456789abcdef"[crowd_below(c, 16)];
@@ -122,7 +122,7 @@ void crowd_open(struct crowd *c, uint64_t seed)
     c->wire.text = malloc(c->wire.size);
     c->wire.argv = calloc((size_t)c->wire.room, sizeof *c->wire.argv);
     c->wire.lengths = calloc((size_t)c->wire.room, sizeof *c->wire.lengths);
-    new_server(c);
+    crowd_new_server(c);
     swg_step_config_default(&c->config);
     v[SWG_CFG_WINDOW] = 1000000;
     v[SWG_CFG_CALLS_MIN] = 10;
@@ -153,14 +153,14 @@ void crowd_fail_over(struct crowd *c, long lost)
 
     if (then)
         shard_restore(c->shard, then);
-    new_server(c);
+    crowd_new_server(c);
 }
 
 void crowd_lose_all(struct crowd *c, bool other_server)
 {
     memset(c->shard, 0, sizeof *c->shard);
     if (other_server)
-        new_server(c);
+        crowd_new_server(c);
 }
 
 static json_t *words_json(const struct swg_wire *wire)

@@ -70,6 +70,7 @@ bool crowd_chance(struct crowd *c, unsigned one_in);
 
 /* So many exchanges of random clients; dependencies fall sick and recover. */
 void crowd_run(struct crowd *c, int exchanges);
+void crowd_new_server(struct crowd *c);
 /* Another server takes over, without the last `lost` exchanges. */
 void crowd_fail_over(struct crowd *c, long lost);
 void crowd_lose_all(struct crowd *c, bool other_server);
