@@ -76,6 +76,10 @@ void crowd_fail_over(struct crowd *c, long lost);
 void crowd_lose_all(struct crowd *c, bool other_server);
 void crowd_sort(struct crowd *c);
 
+/* The server it begins with. */
+json_t *crowd_serve_step(struct crowd *c, const struct swg_step_request *q,
+                         const struct swg_step_order *o, int64_t now);
+
 /* One exchange as given, with the reply in *reply; `who` may be any name. Recorded. */
 json_t *crowd_say(struct crowd *c, const char *who, int connection,
                   const struct swg_step_request *q);

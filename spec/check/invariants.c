@@ -1,221 +1,29 @@
-/* The second pass: over the order that was found, what was said is held against I1 ... I13. Numbers
- * of limits come from the configuration, judgments of time from the step function's state; who was
- * granted what, who told of trouble and what came back is counted here, in books of our own. */
-#include "books.h"
-#include "checker.h"
+/* The second pass: over the order that was found. */
+#include "invariants.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct assertion {
-    struct shard_run *run;
-    struct report *report;
-    struct books books;
-    struct swg_step_shard *before, *after, *again;
-    const struct step *step; /* at hand */
-    const struct exchange *x;
-    int64_t now;
-    int reporter;
-    bool explained; /* else `after` is not what happened */
-};
+static const struct swg_step_circuit unborn;
 
-static const struct swg_step_circuit unborn; /* closed, epoch 0, never heard of */
-
-static const struct swg_step_circuit *circuit_in(struct swg_step_shard *shard, const char *name)
+const struct swg_step_circuit *circuit_in(struct swg_step_shard *shard, const char *name)
 {
     const struct swg_step_circuit *c = shard_circuit(shard, name);
 
     return c ? c : &unborn;
 }
 
-static int64_t limit(struct assertion *a, const char *circuit, int which)
+int64_t limit_of(struct assertion *a, const char *circuit, int which)
 {
     return circuit_in(a->after, circuit)->config.v[which];
 }
 
-#define VIOLATED(rule, circuit, ...)                                                               \
-    report_add(a->report, VIOLATION, rule, a->x, circuit, __VA_ARGS__)
-
-/* ---- probes ---- */
-
-/* I2, I3: at most once, and only in its period. */
-static void take_result(struct assertion *a, struct book *b, const struct swg_step_result *r)
-{
-    const struct swg_step_circuit *c = circuit_in(a->before, b->circuit);
-    struct lease_note *l = book_lease(b, r, a->reporter);
-    struct period *p;
-
-    if (c->state != SWG_STEP_HALF)
-        return;
-    p = book_period(b, c->epoch);
-    if (l && lease_live(l, a->now) && r->epoch == c->epoch) {
-        l->settled = true;
-        p->passed += r->outcome == SWG_STEP_OK;
-        a->report->passed += r->outcome == SWG_STEP_OK;
-        a->report->failed += r->outcome == SWG_STEP_FAILED;
-        a->report->unused += r->outcome == SWG_STEP_UNUSED;
-        return;
-    }
-    if (r->outcome != SWG_STEP_OK)
-        return;
-    if (l && l->settled && r->epoch == c->epoch)
-        p->repeated++;
-    else
-        p->foreign++;
-}
-
-/* I1: of this period; and of those before, unless the configuration was another then. */
-static void take_grant(struct assertion *a, const struct swg_step_grant *g)
-{
-    struct book *b = books_of(&a->books, g->circuit);
-    int64_t most = limit(a, g->circuit, SWG_CFG_PROBES);
-    int64_t rev = circuit_in(a->after, g->circuit)->rev;
-    long own = 0, others = 0;
-
-    if (g->count <= 0)
-        return;
-    for (long i = 0; i < b->leases; i++) {
-        const struct lease_note *l = &b->lease[i];
-
-        own += lease_live(l, a->now) && l->epoch == g->epoch;
-        others += lease_live(l, a->now) && l->epoch != g->epoch && l->rev == rev;
-    }
-    if (own + others + g->count > most)
-        VIOLATED("I1", g->circuit,
-                 "%d permits granted while %ld leases live of this half-open period and %ld of "
-                 "others: %" PRId64 " probes are allowed",
-                 g->count, own, others, most);
-    if (own + others + g->count > a->report->live_most)
-        a->report->live_most = own + others + g->count;
-    a->report->granted += g->count;
-    book_grant(b, g, a->reporter, a->now, rev);
-}
-
-/* ---- transitions ---- */
-
-static const char *state_name(int state)
+const char *state_name(int state)
 {
     static const char *const names[] = {"closed", "open", "half-open", "forced open", "disabled"};
 
     return names[state];
-}
-
-/* Did the request come from somebody with a later history? Then the server goes along. */
-static bool claimed(const struct assertion *a, const struct swg_step_circuit *from)
-{
-    for (int i = 0; i < a->x->entries; i++) {
-        const struct swg_step_entry *e = &a->x->entry[i];
-
-        if (strcmp(e->circuit, from->name) == 0)
-            return e->epoch > from->epoch;
-    }
-    return false;
-}
-
-static void check_trip(struct assertion *a, struct book *b, const struct swg_step_circuit *from)
-{
-    int64_t quorum = limit(a, b->circuit, SWG_CFG_QUORUM);
-    long same = book_troubled(b, from->epoch), other = book_misled(b, from->epoch);
-
-    if (same >= quorum)
-        return;
-    if (same + other >= quorum)
-        VIOLATED("I6", b->circuit,
-                 "opened on %ld reporters with trouble under its epoch %" PRId64
-                 " and %ld under others: the quorum is %" PRId64,
-                 same, from->epoch, other, quorum);
-    else
-        VIOLATED("I10", b->circuit, "opened on %ld reporters with trouble: the quorum is %" PRId64,
-                 same, quorum);
-}
-
-static void check_close(struct assertion *a, struct book *b, const struct swg_step_circuit *from)
-{
-    int64_t need = limit(a, b->circuit, SWG_CFG_NEED);
-    const struct period *p;
-
-    if (from->state == SWG_STEP_DISABLED && a->now >= from->until)
-        return;
-    if (from->state != SWG_STEP_HALF) {
-        VIOLATED("I4", b->circuit, "closed from %s", state_name(from->state));
-        return;
-    }
-    p = book_period(b, from->epoch);
-    if (p->passed >= need)
-        return;
-    VIOLATED(p->passed + p->repeated >= need                ? "I2"
-             : p->passed + p->repeated + p->foreign >= need ? "I3"
-                                                            : "I4",
-             b->circuit,
-             "closed on %ld passed probes of %" PRId64 " needed (%ld told again, %ld of other "
-             "periods or without a live lease)",
-             p->passed, need, p->repeated, p->foreign);
-}
-
-static void check_half(struct assertion *a, struct book *b, const struct swg_step_circuit *from)
-{
-    bool timed = from->state == SWG_STEP_OPEN || from->state == SWG_STEP_FORCED;
-
-    if (!timed)
-        VIOLATED("I4", b->circuit, "half-open from %s", state_name(from->state));
-    else if (a->now < from->until && from->until <= a->now + limit(a, b->circuit, SWG_CFG_OPEN_MAX))
-        VIOLATED("I12", b->circuit, "half-open %" PRId64 " us before its time",
-                 from->until - a->now);
-}
-
-static void judge_transition(struct assertion *a, struct book *b,
-                             const struct swg_step_circuit *from, int to)
-{
-    if (to == SWG_STEP_OPEN && from->state == SWG_STEP_CLOSED)
-        check_trip(a, b, from);
-    if (to == SWG_STEP_OPEN && from->state == SWG_STEP_FORCED && a->now < from->until)
-        VIOLATED("I12", b->circuit, "forced open no more %" PRId64 " us before its time",
-                 from->until - a->now);
-    if (to == SWG_STEP_CLOSED)
-        check_close(a, b, from);
-    if (to == SWG_STEP_HALF)
-        check_half(a, b, from);
-}
-
-static void transition(struct assertion *a, const char *circuit, int64_t epoch, int state)
-{
-    const struct swg_step_circuit *known = circuit_in(a->before, circuit);
-    struct swg_step_circuit from = *known;
-    struct book *b = books_of(&a->books, circuit);
-    bool ordered = a->x->kind == EXCHANGE_ADMIN;
-
-    memcpy(from.name, b->circuit, sizeof from.name);
-    a->report->transitions++;
-    a->report->periods += state == SWG_STEP_HALF;
-    if (epoch <= from.epoch)
-        VIOLATED("epoch", circuit, "%s under epoch %" PRId64 " after epoch %" PRId64,
-                 state_name(state), epoch, from.epoch);
-    if (!ordered && !claimed(a, &from))
-        judge_transition(a, b, &from, state);
-    book_turn(b);
-}
-static void transitions_made(struct assertion *a)
-{
-    for (int i = 0; i < SWG_STEP_CIRCUITS && a->after->circuit[i].used; i++) {
-        const struct swg_step_circuit *to = &a->after->circuit[i];
-
-        if (to->known && to->epoch != circuit_in(a->before, to->name)->epoch)
-            transition(a, to->name, to->epoch, to->state);
-    }
-}
-
-/* Of a reply that nothing explains: what it says happened. */
-static void transitions_said(struct assertion *a)
-{
-    const struct answer *answer = a->x->answer;
-
-    for (int i = 0; answer && i < answer->views; i++) {
-        const struct swg_step_view *v = &answer->view[i];
-
-        if (v->epoch != circuit_in(a->before, v->circuit)->epoch)
-            transition(a, v->circuit, v->epoch, v->state);
-    }
 }
 
 /* ---- what replies say ---- */
