@@ -38,12 +38,20 @@ START_TEST(a_sequence_number_said_twice)
 }
 END_TEST
 
-START_TEST(the_same_bytes_twice_are_the_network)
+START_TEST(the_same_bytes_twice_or_late_are_the_network)
 {
+    static struct swg_step_request late;
+
     trip();
     entry()->remaining = 320000;
     send_as("bob");
     send_as("bob");
+    entry()->remaining = 320000;
+    late = crowd.request;
+    send_as("bob");
+    entry()->remaining = 320000;
+    send_as("bob");
+    crowd_say(&crowd, "bob", 'b', &late);
     expect_fine(0);
 }
 END_TEST
@@ -243,7 +251,7 @@ static void add(TCase *t)
     tcase_add_test(t, I8_a_client_that_forgets_what_it_was_told);
     tcase_add_test(t, I14_an_open_view_given_up_before_its_time);
     tcase_add_test(t, a_sequence_number_said_twice);
-    tcase_add_test(t, the_same_bytes_twice_are_the_network);
+    tcase_add_test(t, the_same_bytes_twice_or_late_are_the_network);
     tcase_add_test(t, lines_out_of_order_are_sorted);
     tcase_add_test(t, exchanges_at_one_time_are_put_in_order);
     tcase_add_test(t, a_reply_that_was_lost_is_found_to_have_run);
