@@ -154,7 +154,8 @@ void assert_clients(const struct recording *recording, struct report *report)
     struct exchange **x = calloc(recording->count + 1, sizeof(struct exchange *));
     struct client c = {.report = report};
 
-    memcpy(x, recording->x, recording->count * sizeof(struct exchange *));
+    for (size_t i = 0; i < recording->count; i++)
+        x[i] = recording->x[i];
     qsort(x, recording->count, sizeof(struct exchange *), by_client);
     for (size_t i = 0; i < recording->count; i++) {
         if (i == 0 || strcmp(x[i]->shard, x[i - 1]->shard) != 0 ||
