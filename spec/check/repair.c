@@ -3,17 +3,14 @@
  * earlier one. One such change, then two together, each within the last WINDOW steps. */
 #include "explain.h"
 
-#include "fleet/step_internal.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIMES = 12, PLACES = 6, AHEAD = 8, FAR = 4, SILENT = 24, SAMPLES = 24 };
+enum { AHEAD = 8, FAR = 4 };
 
 static bool search(struct explainer *e, const struct tail *t, int first, int depth);
 
-/* Do the steps give every reply from the first change on? */
-static bool verify(struct explainer *e, const struct tail *t)
+bool tail_fits(struct explainer *e, const struct tail *t)
 {
     struct history *h = &e->run->history;
     char why[WHY_MAX];
@@ -54,18 +51,17 @@ static void commit(struct explainer *e, const struct tail *t)
     }
 }
 
-/* With the change at `at`; another one comes no earlier than `first`. */
-static bool attempt(struct explainer *e, struct tail *t, int at, int first, int depth)
+bool tail_attempt(struct explainer *e, struct tail *t, int at, int first, int depth)
 {
     t->changed = at < t->changed ? at : t->changed;
-    if (verify(e, t)) {
+    if (tail_fits(e, t)) {
         commit(e, t);
         return true;
     }
     return depth > 1 && e->budget > 0 && search(e, t, first, depth - 1);
 }
 
-static void insert(struct tail *t, int at, const struct step *s)
+void tail_insert(struct tail *t, int at, const struct step *s)
 {
     memmove(&t->step[at + 1], &t->step[at], (size_t)(t->n - at) * sizeof *t->step);
     t->step[at] = *s;
@@ -92,7 +88,7 @@ static bool try_moves(struct explainer *e, const struct tail *t, int first, int 
                 break;
             memmove(&changed.step[to + 1], &t->step[to], (size_t)(from - to) * sizeof moved);
             changed.step[to] = moved;
-            if (attempt(e, &changed, to, to > 0 ? to : 1, depth))
+            if (tail_attempt(e, &changed, to, to > 0 ? to : 1, depth))
                 return true;
         }
     }
@@ -110,172 +106,8 @@ static bool try_ahead(struct explainer *e, const struct tail *t, int depth)
 
         if (run->item[i]->settled || !may_precede(&s, &t->step[t->n - 1]))
             continue;
-        insert(&changed, t->n - 1, &s);
-        if (attempt(e, &changed, t->n - 1, t->n - 1, depth))
-            return true;
-    }
-    return false;
-}
-
-/* ---- without a reply ---- */
-
-static const struct swg_step_view *seen_view(const struct answer *a, const struct exchange *x,
-                                             int *at)
-{
-    for (; a && *at < a->views; (*at)++) {
-        const struct swg_step_view *v = &a->view[*at];
-        bool named = x->kind == EXCHANGE_ADMIN && strcmp(x->order->circuit, v->circuit) == 0;
-
-        for (int i = 0; i < x->entries; i++)
-            named = named || strcmp(x->entry[i].circuit, v->circuit) == 0;
-        if (named) {
-            (*at)++;
-            return v;
-        }
-    }
-    return NULL;
-}
-
-/* Times at which it may have run, likely ones first. Others than these are told apart from them
- * only by what expires in between. */
-static int times_of(const struct tail *t, const struct step *s, int at, int64_t times[TIMES])
-{
-    const struct exchange *stuck = t->step[t->n - 1].x;
-    int64_t high = t->step[at].now, low = at > 0 ? t->step[at - 1].now : high - 1000000;
-    const struct swg_step_view *v;
-    int n = 0, row = 0, kept = 0;
-
-    while (n < TIMES - 3 && (v = seen_view(stuck->answer, s->x, &row))) {
-        int64_t minted = (v->epoch / 4096 + SWG_STEP_MS_2024) * 1000;
-
-        times[n++] = minted > low ? minted : low;
-    }
-    times[n++] = high - (t->step[at].x->sent_ns - s->x->sent_ns) / 1000;
-    times[n++] = high > low ? high - 1 : high;
-    times[n++] = high > low ? low + 1 : low;
-    for (int i = 0; i < n; i++) {
-        bool again = times[i] < low || times[i] > high;
-
-        for (int k = 0; k < kept; k++)
-            again = again || times[k] == times[i];
-        if (!again)
-            times[kept++] = times[i];
-    }
-    return kept;
-}
-
-/* Puts a step where its time belongs; returns its place. */
-static int settle_place(struct tail *t, int at)
-{
-    struct step s = t->step[at];
-
-    for (; at > 0 && t->step[at - 1].kind == STEP_RUN && t->step[at - 1].now > s.now; at--)
-        t->step[at] = t->step[at - 1];
-    for (; at < t->n - 2 && t->step[at + 1].kind == STEP_RUN && t->step[at + 1].now < s.now; at++)
-        t->step[at] = t->step[at + 1];
-    t->step[at] = s;
-    return at;
-}
-
-/* A step without a reply at a time that was guessed: if a reply then is off by some time, once more
- * with that corrected. */
-static bool attempt_timed(struct explainer *e, struct tail *t, int at, int depth)
-{
-    struct tail corrected = *t;
-    int place;
-
-    t->changed = at < t->changed ? at : t->changed;
-    if (!verify(e, t) && e->run->model->late != 0) {
-        corrected.step[at].now += e->run->model->late;
-        corrected.changed = t->changed;
-        place = settle_place(&corrected, at);
-        if (attempt(e, &corrected, place, at + 1, 1))
-            return true;
-    }
-    return attempt(e, t, at, at + 1, depth);
-}
-
-/* One that was taken to have run may have run a little earlier or later: what it began ends so. */
-static bool try_times_of(struct explainer *e, const struct tail *t, int at, int depth)
-{
-    int64_t low = t->step[at - 1].now, high = t->step[at + 1].now;
-
-    for (int64_t i = 0; i <= SAMPLES; i++) {
-        struct tail changed = *t;
-
-        changed.step[at].now = low + (high - low) * i / SAMPLES;
-        if (attempt_timed(e, &changed, at, depth))
-            return true;
-    }
-    return false;
-}
-
-static bool try_times(struct explainer *e, const struct tail *t, int first, int depth)
-{
-    for (int at = t->n - 2; at >= first && at > 0; at--) {
-        if (t->step[at].kind == STEP_RUN && t->step[at].x->outcome == EXCHANGE_SILENT &&
-            try_times_of(e, t, at, depth))
-            return true;
-    }
-    return false;
-}
-
-static bool try_at(struct explainer *e, const struct tail *t, const struct exchange *x, int at,
-                   int depth)
-{
-    const char *servers[2] = {t->step[at].server, at > 0 ? t->step[at - 1].server : NULL};
-
-    for (int k = 0; k < 2 && servers[k]; k++) {
-        struct step s = {.kind = STEP_RUN, .x = x, .server = servers[k]};
-        int64_t times[TIMES];
-        int n;
-
-        if (k == 1 && strcmp(servers[0], servers[1]) == 0)
-            return false;
-        n = times_of(t, &s, at, times);
-        for (int i = 0; i < n; i++) {
-            struct tail changed = *t;
-
-            s.now = times[i];
-            insert(&changed, at, &s);
-            if (attempt_timed(e, &changed, at, depth))
-                return true;
-        }
-    }
-    return false;
-}
-
-static bool in_tail(const struct tail *t, const struct exchange *x)
-{
-    for (int i = 0; i < t->n; i++) {
-        if (t->step[i].x == x)
-            return true;
-    }
-    return false;
-}
-
-/* Most ran as soon as they were sent; one to a server that hung may have run just now. */
-static bool try_silent(struct explainer *e, const struct tail *t, int first, int depth)
-{
-    const struct shard_run *run = e->run;
-    const struct exchange *stuck = t->step[t->n - 1].x;
-    int tried = 0;
-
-    for (long i = run->silents - 1; i >= 0 && tried < SILENT; i--) {
-        const struct exchange *x = run->silent[i];
-        int at = first;
-
-        if (x->sent_ns > stuck->answered_ns || x->settled || in_tail(t, x))
-            continue;
-        tried++;
-        while (at < t->n - 1 &&
-               (t->step[at].kind != STEP_RUN || t->step[at].x->answered_ns < x->sent_ns))
-            at++;
-        for (int k = 0; k < PLACES && at + k < t->n; k++) {
-            if (t->step[at + k].kind == STEP_RUN && try_at(e, t, x, at + k, depth))
-                return true;
-        }
-        if (at + PLACES < t->n && try_at(e, t, x, t->n - 1, depth))
+        tail_insert(&changed, t->n - 1, &s);
+        if (tail_attempt(e, &changed, t->n - 1, t->n - 1, depth))
             return true;
     }
     return false;
@@ -289,10 +121,10 @@ static bool try_jump(struct explainer *e, const struct tail *t, int at, struct s
 
     s.x = t->step[t->n - 1].x;
     if (t->step[at].kind == STEP_RUN)
-        insert(&changed, at, &s);
+        tail_insert(&changed, at, &s);
     else
         changed.step[at] = s;
-    return attempt(e, &changed, at, at + 1, depth);
+    return tail_attempt(e, &changed, at, at + 1, depth);
 }
 
 static bool try_jumps_at(struct explainer *e, const struct tail *t, int at, int depth)
@@ -376,12 +208,16 @@ static void load(struct explainer *e, struct tail *t)
 bool repair(struct explainer *e)
 {
     struct tail t;
-    bool found = false;
+    bool found;
 
     load(e, &t);
     e->budget = BUDGET;
-    for (int depth = 1; !found && depth <= 2 && e->budget > 0; depth++)
-        found = search(e, &t, 0, depth);
+    found = search(e, &t, 0, 1);
+    e->budget = BUDGET;
+    if (!found && e->run->allow)
+        found = try_jumps(e, &t, 0, 2);
+    e->budget = BUDGET;
+    found = found || search(e, &t, 0, 2);
     for (int i = 0; i < t.n; i++)
         free(e->before[i]);
     return found;

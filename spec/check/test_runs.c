@@ -106,6 +106,21 @@ START_TEST(failovers_that_lost_exchanges_are_found_where_that_is_allowed)
 }
 END_TEST
 
+START_TEST(everything_at_once_is_in_order)
+{
+    reseed(_i + 600);
+    crowd.silent = 150;
+    crowd.lose_request = crowd.refuse = crowd.order = 100;
+    crowd.lose_reply = 50;
+    for (int i = 0; i < 6; i++) {
+        crowd_run(&crowd, 250);
+        crowd_fail_over(&crowd, (long)crowd_below(&crowd, 40));
+    }
+    crowd_run(&crowd, 250);
+    expect_fine(ALLOW_ROLLBACK);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("fleet_check_runs");
@@ -120,6 +135,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, requests_that_ran_without_a_reply_are_found, 0, seeds);
     tcase_add_loop_test(t, a_server_that_takes_over_with_everything_needs_no_leave, 0, seeds);
     tcase_add_loop_test(t, failovers_that_lost_exchanges_are_found_where_that_is_allowed, 0, seeds);
+    tcase_add_loop_test(t, everything_at_once_is_in_order, 0, seeds);
     suite_add_tcase(s, t);
     return s;
 }
