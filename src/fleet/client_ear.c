@@ -1,5 +1,5 @@
-/* Exchanges before their time: for what the ear hears of other hosts, and for a breaker of ours that
- * opened.
+/* Exchanges before their time: for what the ear hears of other hosts, and for a breaker of ours
+ * that opened.
  *
  * Keeps: at most one exchange before its time an interval and shard, spread over a fifth of it, so
  * that news costs Redis twice the calls of peace at the most; nothing depends on the ear. */
@@ -110,8 +110,8 @@ int64_t swg__client_ear_tick(swg_fleet *fleet, int64_t now)
         return NEVER;
     if (now >= fleet->ping) {
         fleet->ping = now + PING_NS;
-        swg__client_put_words(fleet, SWG_FLEET_EAR, EXPECT_PONG, (const char *const[]){"PING", NULL},
-                              now);
+        swg__client_put_words(fleet, SWG_FLEET_EAR, EXPECT_PONG,
+                              (const char *const[]){"PING", NULL}, now);
     }
     return swg__client_min(fleet->ping, swg__client_link_tick(fleet, SWG_FLEET_EAR, now));
 }
@@ -143,7 +143,6 @@ int64_t swg__client_watch(swg_fleet *fleet, int64_t now)
         for (size_t k = 0; k < count; k++)
             opened(fleet, &events[k], now);
     }
-    fleet->watch =
-        now + swg__client_max((int64_t)fleet->config.interval_ms * MS / 5, WATCH_MIN_NS);
+    fleet->watch = now + swg__client_max((int64_t)fleet->config.interval_ms * MS / 5, WATCH_MIN_NS);
     return fleet->watch;
 }

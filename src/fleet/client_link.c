@@ -127,7 +127,7 @@ void swg__client_load_scripts(swg_fleet *fleet, uint32_t number, int64_t now)
         uint32_t before = link->count;
 
         swg__client_put_words(fleet, number, EXPECT_LOAD,
-                  (const char *const[]){"SCRIPT", "LOAD", scripts[i], NULL}, now);
+                              (const char *const[]){"SCRIPT", "LOAD", scripts[i], NULL}, now);
         link->loads += link->count - before;
     }
 }
@@ -136,10 +136,11 @@ static void authenticate(swg_fleet *fleet, uint32_t link, int64_t now)
 {
     if (fleet->user && fleet->password)
         swg__client_put_words(fleet, link, EXPECT_OK,
-                  (const char *const[]){"AUTH", fleet->user, fleet->password, NULL}, now);
+                              (const char *const[]){"AUTH", fleet->user, fleet->password, NULL},
+                              now);
     else if (fleet->password)
-        swg__client_put_words(fleet, link, EXPECT_OK, (const char *const[]){"AUTH", fleet->password, NULL},
-                  now);
+        swg__client_put_words(fleet, link, EXPECT_OK,
+                              (const char *const[]){"AUTH", fleet->password, NULL}, now);
 }
 
 static void select_database(swg_fleet *fleet, uint32_t link, int64_t now)
