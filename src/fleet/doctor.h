@@ -22,11 +22,12 @@ typedef struct doctor {
     visit v;
     void (*finding)(void *arg, const swg_fleet_finding *finding);
     void *arg;
-    char fix[DOCTOR_TEXT];   /* of the next finding */
-    redisReply *info;        /* INFO, or what came instead */
-    bool replica;            /* nothing can be written there */
-    bool config_refused;     /* CONFIG GET: it does not say, or not to us */
-    bool local;              /* the same host */
+    char fix[DOCTOR_TEXT]; /* of the next finding */
+    redisReply *info;      /* INFO, or what came instead */
+    bool replica;          /* nothing can be written there */
+    bool config_refused;   /* CONFIG GET: it does not say, or not to us */
+    bool local;            /* the same host */
+    bool lacks_rights;
     bool may_unlink;         /* what the doctor writes, it can take away */
     char scratch[VISIT_TAG]; /* a shard of the doctor's own */
     char user[DOCTOR_WORD];  /* as the server names us */

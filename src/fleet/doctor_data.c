@@ -54,7 +54,7 @@ static void say_shards(doctor *d, uint32_t shards)
             swg__doctor_say(d, SWG_FLEET_CHECK_SHARDS, NOTE, "%u; who reports is not told", shards);
     } else if (d->v.config.shards > 0 && d->v.config.shards != shards) {
         swg__doctor_fix(d, "the same .shards (--shards) everywhere");
-        swg__doctor_say(d, SWG_FLEET_CHECK_SHARDS, PROBLEM, "%u are stored, not %u", shards,
+        swg__doctor_say(d, SWG_FLEET_CHECK_SHARDS, PROBLEM, "%u are used, not %u", shards,
                         d->v.config.shards);
     } else if (least != most) {
         swg__doctor_fix(d,

@@ -30,7 +30,9 @@ static void advise_reach(doctor *d)
                            "unixsocket), does a firewall stand between?");
         break;
     case TALK_LATE:
-        swg__doctor_fix(d, "it accepts connections, and answers nothing: frozen, or too busy");
+        swg__doctor_fix(
+            d, d->v.url.tls ? "frozen, too busy, or this port does not speak TLS: redis://"
+                            : "it accepts connections, and answers nothing: frozen, or too busy");
         break;
     case TALK_LOST:
         swg__doctor_fix(d, "is it a TLS port? then rediss://");

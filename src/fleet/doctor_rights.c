@@ -125,6 +125,7 @@ void swg__doctor_rights(doctor *d)
         swg__doctor_say(d, SWG_FLEET_CHECK_RIGHTS, FINE, "%s may do all that hosts do", d->user);
         return;
     }
+    d->lacks_rights = true;
     if (l.renamed)
         swg__doctor_fix(d, "redis.conf: no rename-command for them");
     else

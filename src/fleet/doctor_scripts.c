@@ -42,8 +42,7 @@ void swg__doctor_scripts(doctor *d)
         swg__doctor_say(d, SWG_FLEET_CHECK_SCRIPTS, FINE, "sync %.12s and admin %.12s load",
                         swg_fleet_sync_sha1, swg_fleet_admin_sha1);
     } else if (why[0]) {
-        if (strncmp(why, "NOPERM", 6) == 0)
-            swg__doctor_fix(d, "ACL SETUSER %s +script|load", d->user);
+        swg__doctor_fix(d, d->lacks_rights ? "see rights, above" : "see the server's log");
         swg__doctor_say(d, SWG_FLEET_CHECK_SCRIPTS, PROBLEM, "they do not load: %s", why);
     }
 }
@@ -134,11 +133,12 @@ static void advise(doctor *d, const redisReply *reply)
         {"CLUSTERDOWN", "redis-cli CLUSTER INFO"},
     };
 
+    swg__doctor_fix(d, "see the server's log");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (swg__is_error(reply, known[i].code))
             swg__doctor_fix(d, "%s", known[i].fix);
     }
-    if (strstr(reply->str, "NOPERM") || strstr(reply->str, "can't run this command"))
+    if (d->lacks_rights)
         swg__doctor_fix(d, "see rights, above");
 }
 

@@ -138,6 +138,7 @@ static visit_greeting select_database(visit *v)
     return greeting;
 }
 
+/* A server that may not write says so even to a PING; what it holds can be read all the same. */
 static visit_greeting ping(visit *v)
 {
     visit_greeting greeting = GREETED;
@@ -147,7 +148,8 @@ static visit_greeting ping(visit *v)
         return no_talk(v);
     if (swg__is_error(reply, "NOAUTH"))
         greeting = GREET_AUTH;
-    else if (reply->type == REDIS_REPLY_ERROR && !swg__is_error(reply, "NOPERM"))
+    else if (reply->type == REDIS_REPLY_ERROR && !swg__is_error(reply, "NOPERM") &&
+             !swg__is_error(reply, "MISCONF"))
         greeting = GREET_NOT_NOW;
     if (greeting != GREETED)
         why(v, v->address, reply->str);
