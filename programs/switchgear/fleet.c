@@ -7,18 +7,16 @@
 
 /* ---- beginning ----------------------------------------------------------------------------- */
 
-/* The URL as it may be shown: "redis://user:@host" asks for the password in the environment. */
+/* The URL as it may be shown: all between the user and the last @, wherever that is, since a URL
+ * that is wrong is shown too. "redis://user:@host" asks for the password in the environment. */
 static void hide_password(char shown[FLEET_URL_MAX], const char *url)
 {
-    const char *host = strstr(url, "://");
-    host = host ? host + 3 : url;
-    const char *end = host + strcspn(host, "/");
-    const char *at = memchr(host, '@', (size_t)(end - host));
-    const char *colon = at ? memchr(host, ':', (size_t)(at - host)) : NULL;
-    if (colon)
-        snprintf(shown, FLEET_URL_MAX, "%.*s%s", (int)(colon + 1 - url), url, at);
-    else
-        snprintf(shown, FLEET_URL_MAX, "%s", url);
+    const char *scheme = strstr(url, "://");
+    const char *from = scheme ? scheme + 3 : url;
+    const char *at = strncmp(url, "unix:", 5) == 0 ? NULL : strrchr(from, '@');
+    const char *colon = at ? memchr(from, ':', (size_t)(at - from)) : NULL;
+    snprintf(shown, FLEET_URL_MAX, "%.*s%s", at ? (int)((colon ? colon + 1 : from) - url) : 0, url,
+             at ? at : url);
 }
 
 /* The environment's password is for URLs without one. */
@@ -45,6 +43,11 @@ int fleet_begin(fleet *f, const cli_args *args)
     hide_password(f->url, url);
     if (swg_fleet_url_parse(&parsed, url, &reason) != SWG_OK)
         return cli_usage(args, "the URL '%s' %s", f->url, reason);
+    if (strchr(parsed.host, '@'))
+        return cli_usage(args,
+                         "the URL '%s' has more than one @: write %%40 for those within the "
+                         "password",
+                         f->url);
     out_open(&f->out, stdout, cli_text(args, "color", NULL));
     f->form = cli_flag(args, "json") ? FLEET_JSON : f->out.tty ? FLEET_TABLE : FLEET_TSV;
     return CLI_FINE;

@@ -142,6 +142,10 @@ static int scan(inspection *in)
         snprintf(cursor, sizeof cursor, "%s", next ? next : "0");
         swg__free(page);
     } while (result == SWG_OK && strcmp(cursor, "0") != 0);
+    if (in->v.talk.end == TALK_LATE)
+        snprintf(in->v.why, sizeof in->v.why,
+                 "%s: more keys than can be scanned in time: name the circuits, or take longer",
+                 in->v.address);
     return result;
 }
 

@@ -187,15 +187,19 @@ int swg__visit_ended(visit *v)
     return results[v->talk.end];
 }
 
+/* NOPERM, NOAUTH, and what Redis says of a command inside a script. */
+static bool is_forbidden(const redisReply *reply)
+{
+    return swg__is_error(reply, "NOPERM") || swg__is_error(reply, "NOAUTH") ||
+           swg__is_error(reply, "ERR The user executing the script");
+}
+
 int swg__visit_refused(visit *v, const redisReply *reply, const char *what)
 {
     if (!reply)
         return swg__visit_ended(v);
     why(v, what, reply->type == REDIS_REPLY_ERROR ? reply->str : NULL);
-    return swg__is_error(reply, "NO") && !swg__is_error(reply, "NOSCRIPT") &&
-                   !swg__is_error(reply, "NOREPLICAS")
-               ? SWG_EACCESS /* NOPERM, NOAUTH */
-               : SWG_EPROTO;
+    return is_forbidden(reply) ? SWG_EACCESS : SWG_EPROTO;
 }
 
 /* What hangs up at the first word, or answers it with another protocol's, is nobody to talk to. */

@@ -111,6 +111,9 @@ class Orders(OperatorTest):
         self.assertIn("evalsha", done.stderr)
         self.fleet("release", "payments", "--reason", "x", code=FORBIDDEN,
                    url=self.redis.url.replace("//", "//reader:wrong@"))
+        self.redis.cli("ACL", "SETUSER", "blind", "on", ">pw", "~*", "&*", "+@all", "-info")
+        self.fleet("release", "payments", "--reason", "x", code=FORBIDDEN,
+                   url=self.redis.url.replace("//", "//blind:pw@"))
         nobody = f"redis://127.0.0.1:{redis_lab.free_port()}"
         for command in (["status"], ["audit"], ["release", "payments", "--reason", "x"]):
             self.fleet(*command, url=nobody, code=NOBODY)
@@ -131,6 +134,9 @@ class Orders(OperatorTest):
             more = self.run_program("fleet", command[0], url, *command[1:])
             self.assertNotIn("hunter2", more.stdout + more.stderr)
         self.assertNotIn("hunter2", done.stdout + done.stderr)
+        for wrong in ("redis://hunter2@h", "redis://:a@hunter2@h", "redis://:hunter2/x@h",
+                      "http://u:hunter2@h", ":hunter2@h"):
+            self.assertNotIn("hunter2", self.fleet("status", url=wrong, code=USAGE).stderr)
         self.assertIn(self.redis.url.replace("//", "//:@"), done.stderr)
 
 
