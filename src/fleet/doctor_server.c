@@ -37,11 +37,10 @@ void swg__doctor_version(doctor *d)
         swg__doctor_say(d, SWG_FLEET_CHECK_VERSION, PROBLEM, "Redis %.100s is too old", redis);
     } else if (swg__doctor_info(d, "valkey_version", own)) {
         swg__doctor_say(d, SWG_FLEET_CHECK_VERSION, FINE, "Valkey %.100s", own);
-    } else if (major == 7 && minor == 0) {
-        swg__doctor_say(d, SWG_FLEET_CHECK_VERSION, FINE, "Redis %.100s", redis);
     } else {
-        swg__doctor_say(d, SWG_FLEET_CHECK_VERSION, NOTE,
-                        "Redis %.100s; the scripts are tested with 7.0", redis);
+        const bool tested = major == 6 || (major == 7 && minor == 0);
+        swg__doctor_say(d, SWG_FLEET_CHECK_VERSION, tested ? FINE : NOTE, "Redis %.100s%s", redis,
+                        tested ? "" : "; the tests were run with 6.2 and 7.0");
     }
 }
 

@@ -187,11 +187,13 @@ int swg__visit_ended(visit *v)
     return results[v->talk.end];
 }
 
-/* NOPERM, NOAUTH, and what Redis says of a command inside a script. */
+/* NOPERM, NOAUTH, and what Redis and Valkey say of a command inside a script. */
 static bool is_forbidden(const redisReply *reply)
 {
     return swg__is_error(reply, "NOPERM") || swg__is_error(reply, "NOAUTH") ||
-           swg__is_error(reply, "ERR The user executing the script");
+           (reply->type == REDIS_REPLY_ERROR &&
+            (strstr(reply->str, "The user executing the script") ||
+             strstr(reply->str, "ACL failure in script")));
 }
 
 int swg__visit_refused(visit *v, const redisReply *reply, const char *what)

@@ -37,7 +37,8 @@ class Redis:
             self.tls_port = free_port() if tls else 0
             if self.start(tls, settings):
                 return
-        raise AssertionError(open(f"{self.folder}/log", encoding="utf-8").read())
+        with open(f"{self.folder}/log", encoding="utf-8") as log:
+            raise AssertionError(log.read())
 
     def start(self, tls, settings):
         words = {"port": self.port, "bind": "127.0.0.1", "unixsocket": self.socket, "save": "",
@@ -49,7 +50,7 @@ class Redis:
                           "tls-auth-clients": "no"})
         command = ["redis-server"]
         for name, value in words.items():
-            command += [f"--{name}", *([value] if name == "save" else str(value).split())]
+            command += [f"--{name}", *([value] if value == "" else str(value).split())]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
         lab.wait_for(lambda: self.process.poll() is not None or self.answers(), "redis-server")
