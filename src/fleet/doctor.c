@@ -191,6 +191,8 @@ static int round_result(doctor *d)
     if (!ended(d))
         return SWG_OK;
     const int result = swg__visit_ended(&d->v);
+    swg__doctor_fix(d, d->v.talk.end == TALK_LATE ? "take longer (deadline_ms, --timeout)"
+                                                  : "again; if it stays: who cuts connections?");
     swg__doctor_say(d, SWG_FLEET_CHECK_REACH, SWG_FLEET_PROBLEM,
                     "the rest could not be looked at: %s", d->v.why);
     return result;

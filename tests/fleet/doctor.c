@@ -234,7 +234,7 @@ START_TEST(orders_reach_every_host_and_are_signed)
 }
 END_TEST
 
-/* A circuit without a history is found by its evidence, and summed over its reporters. */
+/* A circuit without a history: what its reporters say, summed. */
 START_TEST(evidence_is_told)
 {
     for (int i = 0; i < HOSTS; i++) {

@@ -318,6 +318,43 @@ class Settings(DoctorTest):
         self.expect(findings, "cluster", "problem", "redis+cluster://")
 
 
+class Between(DoctorTest):
+    """What a network or a proxy makes of a good server."""
+
+    def through(self, alter):
+        proxy = redis_lab.Proxy(self.redis().port, alter)
+        self.addCleanup(proxy.close)
+        return proxy.url
+
+    def test_far_away(self):
+        def late(said):
+            time.sleep(0.11)
+            return said
+        findings = self.doctor(self.through(late), "--timeout", "12s", code=FINE)
+        self.expect(findings, "exchange", "warning", "p99 1")
+        self.assertNotIn("of 50", findings["exchange"]["seen"])
+
+    def test_another_script_under_the_name(self):
+        known = self.doctor(self.redis().url)["scripts"]["seen"].split()[1].encode()
+        url = self.through(lambda said: said.replace(known, b"0" * len(known)))
+        self.expect(self.doctor(url, code=PROBLEM), "scripts", "problem", "0" * 12)
+
+    def test_hung_up_in_the_middle(self):
+        url = self.through(lambda said: None if b"redis_version" in said else said)
+        findings = self.doctor(url, code=FAILED)
+        self.expect(findings, "reach", "problem", "the rest could not be looked at")
+
+    def test_a_clock_that_is_off_and_one_that_steps(self):
+        def ahead(seconds):
+            return lambda said: re.sub(rb"\*2\r\n\$10\r\n(\d{10})",
+                                       lambda m: b"*2\r\n$10\r\n%d" % (int(m[1]) + seconds()), said)
+        self.expect(self.doctor(self.through(ahead(lambda: 90)), code=FINE), "clock", "note",
+                    "90.0 s ahead")
+        steps = iter(range(0, 1000, 10))
+        self.expect(self.doctor(self.through(ahead(lambda: next(steps))), code=FINE), "clock",
+                    "warning", "stepped by")
+
+
 class Replicas(DoctorTest):
     def test_master_and_replica(self):
         master = self.redis(repl_diskless_sync_delay=0, min_replicas_max_lag=2)

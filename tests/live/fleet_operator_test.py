@@ -171,6 +171,22 @@ class Status(OperatorTest):
     def snapshot(self):
         return {key: self.redis.cli("DUMP", key) for key in self.keys()}
 
+    def test_a_circuit_known_by_its_evidence_alone(self):
+        tag, later, earlier = "swg1:{default:11}", 9 * 10**15, 10**15
+        self.redis.cli("HSET", f"{tag}:b:payments", "n", "99", "r:a", f"1|10|5|2|1|1|1|0|{later}",
+                       "r:b", f"1|4|0|0|0|0|0|1|{later}", "r:c", f"1|0|0|0|0|0|0|0|{later}",
+                       "r:gone", f"1|70|70|0|0|1|1|1|{earlier}")
+        for key in (f"{tag}:x:payments", "swg1:{default:99}:x:a", "swg1:{default2:1}:x:b",
+                    "swg1:{default:doctor-1}:x:c", "swg1:{default:1}:x:" + "d" * 64):
+            self.redis.cli("ZADD", key, str(later), "a")
+        circuits = self.json("status", "--shards", "16")["circuits"]
+        self.assertEqual([c["circuit"] for c in circuits], ["payments"])
+        self.assertEqual(circuits[0]["window"], {"calls": 14, "failures": 5, "slow": 2,
+                                                 "local_failures": 1})
+        self.assertEqual(circuits[0]["reporters"], {"reporting": 2, "bad": 1, "open": 1})
+        self.assertEqual((circuits[0]["since"], circuits[0]["epoch"]), (None, 0))
+        self.assertEqual(self.json("status", "payments")["circuits"][0]["window"]["calls"], 14)
+
     def test_values_of_others(self):
         self.redis.cli("HSET", "swg1:{default:0}:m", "v", "1")
         self.redis.cli("HSET", "swg1:{default:0}:st", "x", "open")

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 
 import lab
 
@@ -83,6 +84,49 @@ class Redis:
         self.process.kill()
         self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Proxy:
+    """Stands between a client and a server; `alter` is given what the server says and returns what the
+    client hears, None to hang up."""
+
+    def __init__(self, port, alter):
+        self.port, self.alter = port, alter
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        with client, socket.create_connection(("127.0.0.1", self.port)) as server:
+            back = threading.Thread(target=self.carry, args=(server, client, self.alter), daemon=True)
+            back.start()
+            self.carry(client, server, lambda said: said)
+            back.join()
+
+    @staticmethod
+    def carry(source, target, alter):
+        try:
+            while (said := source.recv(65536)) and (heard := alter(said)) is not None:
+                target.sendall(heard)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
 
 
 def make_certificates(folder):
