@@ -5,7 +5,9 @@
 
 #include "../common/evidence.h"
 #include "../common/http_server.h"
+#include "fleet_event.h"
 #include "histogram.h"
+#include "instance_fleet.h"
 #include "part.h"
 #include "profile.h"
 #include "upstream.h"
@@ -25,7 +27,8 @@ typedef struct instance {
     upstream *upstream;
     swg_panel *panel;
     swg_circuit *circuit;
-    bool breaker; /* false: the circuit is held closed, and not shown */
+    instance_fleet *fleet; /* NULL: on its own */
+    bool breaker;          /* false: the circuit is held closed, and not shown */
     swg_retry_config retry;
     bool retries;
     atomic_ullong answered, failed, rejected;
@@ -141,7 +144,7 @@ static json_t *events_json(const instance *in)
     json_t *list = json_array();
     while (in->breaker && (count = swg_journal_read(in->panel, &cursor, events, EVENTS_MAX)) > 0)
         for (size_t i = 0; i < count; i++)
-            json_array_append_new(list, evidence_json(&events[i]));
+            json_array_append_new(list, fleet_event_json(&events[i]));
     return json_pack("{s:s, s:s, s:o}", "schema", "switchgear.events/1", "instance", in->name,
                      "events", list);
 }
@@ -166,17 +169,21 @@ static void report_event(instance *in, const swg_event *event)
 {
     char why[EVIDENCE_MAX], clock[16];
     if (in->part.json) {
-        json_t *object = evidence_json(event);
-        json_object_set_new(object, "type", json_string("transition"));
-        part_json(&in->part, object);
+        part_json(&in->part, fleet_event_json(event));
         return;
     }
     out *o = &in->part.out;
+    if (event->scope == SWG_SCOPE_FLEET_MODE) {
+        out_line(o, "%s  Instance-%s %s", part_clock(clock), in->name, fleet_event_text(why, event));
+        return;
+    }
     swg_state to = (swg_state)event->to;
-    out_line(o, "%s  %s%s Instance-%s → %s%s  %s", part_clock(clock),
+    out_line(o, "%s  %s%s Instance-%s%s → %s%s  %s", part_clock(clock),
              out_paint(o, out_state_style(to, SWG_OVERRIDE_NONE)),
-             out_state_sign(to, SWG_OVERRIDE_NONE), in->name, out_state_word(to, SWG_OVERRIDE_NONE),
-             out_paint(o, OUT_PLAIN), evidence_text(why, event));
+             out_state_sign(to, SWG_OVERRIDE_NONE), in->name,
+             event->scope == SWG_SCOPE_FLEET ? ", the fleet" : "",
+             out_state_word(to, SWG_OVERRIDE_NONE), out_paint(o, OUT_PLAIN),
+             fleet_event_text(why, event));
 }
 
 static void report_events(instance *in, uint64_t *cursor)
@@ -224,6 +231,14 @@ static int open_circuit(instance *in, const cli_args *args)
     return CLI_FAILED;
 }
 
+static int join_fleet(instance *in, const cli_args *args)
+{
+    const char *url = cli_text(args, "fleet", NULL);
+    if (url)
+        in->fleet = instance_fleet_open(in->panel, in->name, url, !in->part.json);
+    return url && !in->fleet ? CLI_FAILED : CLI_FINE;
+}
+
 static int serve(instance *in)
 {
     http_server *server = http_server_open(
@@ -248,6 +263,8 @@ int lab_instance_run(const cli_args *args)
                    .port = (uint16_t)cli_number(args, "port", 8001)};
     part_begin(&in.part, "instance", args);
     int result = open_circuit(&in, args);
+    if (result == CLI_FINE)
+        result = join_fleet(&in, args);
     if (result != CLI_FINE)
         return result;
     if (in.part.supervised)
@@ -259,6 +276,7 @@ int lab_instance_run(const cli_args *args)
                                 in.retries ? &in.retry : NULL);
     result = in.upstream ? serve(&in) : CLI_FAILED;
     upstream_close(in.upstream);
+    instance_fleet_close(in.fleet);
     swg_panel_close(&in.panel);
     curl_global_cleanup();
     return result;
