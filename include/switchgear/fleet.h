@@ -12,7 +12,9 @@
  *     swg_fleet_poll(fleet, &event)                     -> what the transport or operator must know
  *
  * Output may grow in any of these calls: ask swg_fleet_output() after each. On plain Redis all
- * shards travel on link 0. With Redis Cluster the transport keeps a link a node and says which link
+ * shards travel on link 0. One more link, SWG_FLEET_EAR, only listens: it subscribes to what the
+ * shards publish, so that news is fetched at once and not with the next exchange. Nothing depends
+ * on it; in a Redis Cluster it may lead to any node. With Redis Cluster the transport keeps a link a node and says which link
  * leads to a shard's slot.
  *
  * The client's only effect on calls is each circuit's gate (gate.h). Whatever happens to Redis or
@@ -33,6 +35,7 @@ typedef struct swg_fleet swg_fleet;
 
 #define SWG_FLEET_SHARDS_MAX 256
 #define SWG_FLEET_LINKS_MAX 64
+#define SWG_FLEET_EAR SWG_FLEET_LINKS_MAX /* the number of the link that listens */
 #define SWG_FLEET_SLOTS 16384 /* of a Redis Cluster */
 
 /* 0 = default, SWG_NONE = off where that makes sense; only ever appended to. */
@@ -222,7 +225,9 @@ typedef struct swg_fleet_snapshot {
     uint64_t claims;      /* views told to a server that may not have them */
     uint64_t errors[SWG_FLEET_ERROR_COUNT];
     uint64_t dropped_events;
-    uint64_t reserved[16];
+    uint64_t hints;   /* heard on the ear, of changes not known yet */
+    uint64_t hurried; /* exchanges made before their time, for a hint or for a breaker that opened */
+    uint64_t reserved[14];
 } swg_fleet_snapshot;
 
 typedef struct swg_fleet_shard_snapshot {

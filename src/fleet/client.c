@@ -227,6 +227,7 @@ int swg_fleet_open(swg_fleet **fleet, swg_panel *panel, const swg_fleet_config *
         return SWG_ENOMEM;
     made->panel = panel;
     made->random = seed;
+    made->opened = now;
     error = swg__client_settle(made, config);
     if (error == SWG_OK)
         error = equip(made, now);
@@ -287,7 +288,9 @@ int64_t swg_fleet_tick(swg_fleet *fleet, int64_t now)
         return NEVER;
     if (now >= fleet->rescan)
         scan(fleet, now);
-    next = swg__client_min(fleet->rescan, swg__client_order_tick(fleet, now));
+    next = swg__client_min(fleet->rescan, swg__client_watch(fleet, now));
+    next = swg__client_min(next, swg__client_order_tick(fleet, now));
+    next = swg__client_min(next, swg__client_ear_tick(fleet, now));
     for (uint32_t i = 0; i < fleet->config.shards; i++)
         next = swg__client_min(next, tick_shard(fleet, &fleet->shards[i], now));
     for (uint32_t i = 0; i < fleet->config.links; i++)

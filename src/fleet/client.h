@@ -4,6 +4,7 @@
  *     client.c          opening, ticking, circuits found
  *     client_config.c   defaults, ranges, names
  *     client_link.c     bytes, replies expected, links lost
+ *     client_ear.c      hints: exchanges before their time
  *     client_request.c  what is said in an exchange
  *     client_parse.c    what came back, checked before anything is believed
  *     client_apply.c    what it changes: views, grants, limits
@@ -115,14 +116,16 @@ struct client_shard {
     int64_t cursor, reporters;
     char server[41];
     bool inflight;
+    bool rush;                         /* exchange again as soon as it may be */
     int64_t seq, sent_at, sent_cursor; /* of the request under way */
+    int64_t heard, hurried;            /* latest epoch published; last exchange before its time */
     int entries;
     unsigned errors; /* in a row */
     int last_error;
     uint32_t *circuits, count, room, turn;
 };
 
-enum { EXPECT_SYNC, EXPECT_OK, EXPECT_LOAD, EXPECT_ORDER };
+enum { EXPECT_SYNC, EXPECT_OK, EXPECT_LOAD, EXPECT_ORDER, EXPECT_PONG, EXPECT_CHANNELS };
 
 struct client_expect {
     int kind;
@@ -158,11 +161,14 @@ struct swg_fleet {
     redisReplyObjectFunctions functions, usual;
     uint64_t random;
     int64_t seq, rescan;
+    uint64_t journal; /* read so far */
+    int64_t opened, watch, ping;
+    uint32_t channels; /* confirmed on the ear */
     struct client_circuit **circuits;
     uint32_t count, room;
     uint32_t *table, table_size; /* number + 1 by hash of the name */
     struct client_shard *shards;
-    struct client_link *links;
+    struct client_link *links; /* and after them the ear */
     uint32_t expect_room;
     struct client_order orders[CLIENT_ORDERS];
     uint32_t order_number;
@@ -194,12 +200,23 @@ int swg__client_settle(swg_fleet *fleet, const swg_fleet_config *config);
 uint32_t swg__client_crc16(const char *text, size_t length);
 
 /* client_link.c: all but the public part */
+struct client_link *swg__client_link(const swg_fleet *fleet, uint32_t number); /* NULL: no such */
+void swg__client_put_words(swg_fleet *fleet, uint32_t link, int kind, const char *const *words,
+                           int64_t now);
 int swg__client_links_open(swg_fleet *fleet);
 void swg__client_links_close(swg_fleet *fleet);
 /* The command in fleet->wire goes out; its answer is expected. False: no room, nothing was done. */
 bool swg__client_put(swg_fleet *fleet, uint32_t link, int kind, uint32_t which, int64_t now);
 void swg__client_load_scripts(swg_fleet *fleet, uint32_t link, int64_t now);
 int64_t swg__client_link_tick(swg_fleet *fleet, uint32_t link, int64_t now);
+
+/* client_ear.c */
+void swg__client_hurry(swg_fleet *fleet, struct client_shard *shard, int64_t now);
+void swg__client_heard(swg_fleet *fleet, struct client_shard *shard, int64_t now);
+void swg__client_subscribe(swg_fleet *fleet, int64_t now);
+bool swg__client_hint(swg_fleet *fleet, const redisReply *reply, int64_t now);
+int64_t swg__client_ear_tick(swg_fleet *fleet, int64_t now);
+int64_t swg__client_watch(swg_fleet *fleet, int64_t now);
 
 /* client_request.c */
 void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t now);

@@ -222,4 +222,5 @@ void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now
     }
     swg__client_mode_reply(fleet, shard, r->more, now);
     swg__client_publish_all(fleet, shard, now);
+    swg__client_heard(fleet, shard, now);
 }

@@ -42,8 +42,15 @@ static redisReader *new_reader(swg_fleet *fleet)
 int swg__client_links_open(swg_fleet *fleet)
 {
     fleet->expect_room = 4 * fleet->config.shards + 2 * CLIENT_ORDERS + 16;
-    fleet->links = calloc(fleet->config.links, sizeof *fleet->links);
+    fleet->links = calloc(fleet->config.links + 1, sizeof *fleet->links);
     return fleet->links ? SWG_OK : SWG_ENOMEM;
+}
+
+struct client_link *swg__client_link(const swg_fleet *fleet, uint32_t number)
+{
+    if (!fleet || (number >= fleet->config.links && number != SWG_FLEET_EAR))
+        return NULL;
+    return &fleet->links[number == SWG_FLEET_EAR ? fleet->config.links : number];
 }
 
 static void empty(struct client_link *link)
@@ -57,7 +64,7 @@ static void empty(struct client_link *link)
 
 void swg__client_links_close(swg_fleet *fleet)
 {
-    for (uint32_t i = 0; fleet->links && i < fleet->config.links; i++)
+    for (uint32_t i = 0; fleet->links && i <= fleet->config.links; i++)
         empty(&fleet->links[i]);
     free(fleet->links);
 }
@@ -80,7 +87,7 @@ static bool append(struct client_link *link, const char *bytes, size_t count)
 
 bool swg__client_put(swg_fleet *fleet, uint32_t number, int kind, uint32_t which, int64_t now)
 {
-    struct client_link *link = &fleet->links[number];
+    struct client_link *link = swg__client_link(fleet, number);
     char *command = NULL;
     int length;
     bool done;
@@ -100,8 +107,8 @@ bool swg__client_put(swg_fleet *fleet, uint32_t number, int kind, uint32_t which
     return true;
 }
 
-static void put_words(swg_fleet *fleet, uint32_t link, int kind, const char *const *words,
-                      int64_t now)
+void swg__client_put_words(swg_fleet *fleet, uint32_t link, int kind, const char *const *words,
+                           int64_t now)
 {
     swg_wire_start(&fleet->wire);
     for (int i = 0; words[i]; i++)
@@ -111,7 +118,7 @@ static void put_words(swg_fleet *fleet, uint32_t link, int kind, const char *con
 
 void swg__client_load_scripts(swg_fleet *fleet, uint32_t number, int64_t now)
 {
-    struct client_link *link = &fleet->links[number];
+    struct client_link *link = swg__client_link(fleet, number);
     const char *const scripts[] = {swg_fleet_sync_lua, swg_fleet_admin_lua};
 
     if (link->loads > 0)
@@ -119,8 +126,8 @@ void swg__client_load_scripts(swg_fleet *fleet, uint32_t number, int64_t now)
     for (int i = 0; i < 2; i++) {
         uint32_t before = link->count;
 
-        put_words(fleet, number, EXPECT_LOAD,
-                  (const char *const[]){"SCRIPT", "LOAD", scripts[i], NULL}, now);
+        swg__client_put_words(fleet, number, EXPECT_LOAD,
+                              (const char *const[]){"SCRIPT", "LOAD", scripts[i], NULL}, now);
         link->loads += link->count - before;
     }
 }
@@ -128,11 +135,12 @@ void swg__client_load_scripts(swg_fleet *fleet, uint32_t number, int64_t now)
 static void authenticate(swg_fleet *fleet, uint32_t link, int64_t now)
 {
     if (fleet->user && fleet->password)
-        put_words(fleet, link, EXPECT_OK,
-                  (const char *const[]){"AUTH", fleet->user, fleet->password, NULL}, now);
+        swg__client_put_words(fleet, link, EXPECT_OK,
+                              (const char *const[]){"AUTH", fleet->user, fleet->password, NULL},
+                              now);
     else if (fleet->password)
-        put_words(fleet, link, EXPECT_OK, (const char *const[]){"AUTH", fleet->password, NULL},
-                  now);
+        swg__client_put_words(fleet, link, EXPECT_OK,
+                              (const char *const[]){"AUTH", fleet->password, NULL}, now);
 }
 
 static void select_database(swg_fleet *fleet, uint32_t link, int64_t now)
@@ -142,16 +150,15 @@ static void select_database(swg_fleet *fleet, uint32_t link, int64_t now)
     if (fleet->config.database == 0)
         return;
     snprintf(text, sizeof text, "%u", fleet->config.database);
-    put_words(fleet, link, EXPECT_OK, (const char *const[]){"SELECT", text, NULL}, now);
+    swg__client_put_words(fleet, link, EXPECT_OK, (const char *const[]){"SELECT", text, NULL}, now);
 }
 
 int swg_fleet_connected(swg_fleet *fleet, uint32_t number, int64_t now)
 {
-    struct client_link *link;
+    struct client_link *link = swg__client_link(fleet, number);
 
-    if (!fleet || number >= fleet->config.links || fleet->links[number].up)
+    if (!link || link->up)
         return SWG_EINVAL;
-    link = &fleet->links[number];
     empty(link);
     link->reader = new_reader(fleet);
     link->expect = calloc(fleet->expect_room, sizeof *link->expect);
@@ -161,7 +168,10 @@ int swg_fleet_connected(swg_fleet *fleet, uint32_t number, int64_t now)
     }
     link->up = true;
     authenticate(fleet, number, now);
-    select_database(fleet, number, now);
+    if (number == SWG_FLEET_EAR)
+        swg__client_subscribe(fleet, now);
+    else
+        select_database(fleet, number, now);
     return SWG_OK;
 }
 
@@ -176,13 +186,12 @@ static void lose(swg_fleet *fleet, const struct client_expect *expect, int64_t n
 
 int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t number, int64_t now)
 {
-    struct client_link *link;
+    struct client_link *link = swg__client_link(fleet, number);
     bool worked;
     int64_t wait;
 
-    if (!fleet || number >= fleet->config.links)
+    if (!link)
         return NEVER;
-    link = &fleet->links[number];
     worked = link->worked;
     for (; link->count > 0; link->count--) {
         lose(fleet, &link->expect[link->first], now);
@@ -198,14 +207,11 @@ int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t number, int64_t now)
 
 void swg_fleet_output(const swg_fleet *fleet, uint32_t number, const char **bytes, size_t *count)
 {
-    const struct client_link *link;
+    const struct client_link *link = swg__client_link(fleet, number);
 
     *bytes = NULL;
     *count = 0;
-    if (!fleet || number >= fleet->config.links)
-        return;
-    link = &fleet->links[number];
-    if (!link->up || link->gave_up)
+    if (!link || !link->up || link->gave_up)
         return;
     *bytes = link->out + link->out_sent;
     *count = link->out_used - link->out_sent;
@@ -213,11 +219,10 @@ void swg_fleet_output(const swg_fleet *fleet, uint32_t number, const char **byte
 
 void swg_fleet_sent(swg_fleet *fleet, uint32_t number, size_t count)
 {
-    struct client_link *link;
+    struct client_link *link = swg__client_link(fleet, number);
 
-    if (!fleet || number >= fleet->config.links)
+    if (!link)
         return;
-    link = &fleet->links[number];
     if (count > link->out_used - link->out_sent)
         count = link->out_used - link->out_sent;
     fleet->stats.bytes_out += count;
@@ -246,7 +251,7 @@ static bool exchange_reply(swg_fleet *fleet, uint32_t number, struct client_shar
 static bool take(swg_fleet *fleet, uint32_t number, const struct client_expect *expect,
                  const redisReply *reply, int64_t now)
 {
-    struct client_link *link = &fleet->links[number];
+    struct client_link *link = swg__client_link(fleet, number);
 
     switch (expect->kind) {
     case EXPECT_SYNC:
@@ -256,6 +261,9 @@ static bool take(swg_fleet *fleet, uint32_t number, const struct client_expect *
         return true;
     case EXPECT_LOAD:
         link->loads--;
+        break;
+    case EXPECT_CHANNELS:
+        link->worked = reply->type == REDIS_REPLY_ARRAY;
         break;
     default:
         break;
@@ -273,7 +281,7 @@ static int nonsense(swg_fleet *fleet)
 
 static int next_reply(swg_fleet *fleet, uint32_t number, int64_t now)
 {
-    struct client_link *link = &fleet->links[number];
+    struct client_link *link = swg__client_link(fleet, number);
     struct client_expect expect;
     void *reply = NULL;
     bool ours;
@@ -282,6 +290,10 @@ static int next_reply(swg_fleet *fleet, uint32_t number, int64_t now)
         return nonsense(fleet);
     if (!reply)
         return link->reader->len - link->reader->pos > PENDING_MAX ? nonsense(fleet) : SWG_OK;
+    if (number == SWG_FLEET_EAR && swg__client_hint(fleet, reply, now)) {
+        freeReplyObject(reply);
+        return 1;
+    }
     if (link->count == 0) {
         freeReplyObject(reply);
         return nonsense(fleet);
@@ -296,13 +308,10 @@ static int next_reply(swg_fleet *fleet, uint32_t number, int64_t now)
 
 int swg_fleet_feed(swg_fleet *fleet, uint32_t number, const void *bytes, size_t count, int64_t now)
 {
-    struct client_link *link;
+    struct client_link *link = swg__client_link(fleet, number);
     int result = SWG_OK;
 
-    if (!fleet || number >= fleet->config.links || (!bytes && count > 0))
-        return SWG_EINVAL;
-    link = &fleet->links[number];
-    if (!link->up)
+    if (!link || !link->up || (!bytes && count > 0))
         return SWG_EINVAL;
     if (link->gave_up)
         return SWG_EPROTO;
@@ -318,7 +327,7 @@ int swg_fleet_feed(swg_fleet *fleet, uint32_t number, const void *bytes, size_t 
 
 int64_t swg__client_link_tick(swg_fleet *fleet, uint32_t number, int64_t now)
 {
-    struct client_link *link = &fleet->links[number];
+    struct client_link *link = swg__client_link(fleet, number);
     int64_t deadline;
 
     if (!link->up || link->gave_up || link->count == 0)

@@ -149,6 +149,7 @@ void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t 
         return;
     }
     shard->inflight = true;
+    shard->heard = 0;
     shard->sent_at = now;
     shard->sent_cursor = shard->cursor;
     shard->entries = fleet->request.entries;

@@ -31,6 +31,14 @@ static inline bool swg_rule_trip(bool bad, int64_t n, int64_t calls_min, int64_t
     return bad && n >= calls_min && bad_reporters >= quorum;
 }
 
+/* The other way from closed to open: the hosts' own breakers have judged, by failures in a row, stalls
+ * or whatever else shows in no rate. Enough of them, and a share of those that report. */
+static inline bool swg_rule_votes(int64_t votes, int64_t reporters, int64_t quorum,
+                                  int64_t fail_pct)
+{
+    return votes >= quorum && votes * 100 >= (fail_pct > 0 ? fail_pct : 50) * reporters;
+}
+
 /* A client knows a later history than this server: where does the server go? Pessimistically: a
  * trip that was lost comes back, a half-open period whose leases may be lost starts again. */
 static inline int swg_rule_repair(int state, int claimed)

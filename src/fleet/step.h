@@ -152,7 +152,7 @@ struct swg_step_reply {
 struct swg_step_record { /* what one reporter says of one circuit */
     bool used;
     int64_t seq, n, f, s, l;
-    bool bad, bad2;
+    bool bad, bad2, open;
     int64_t expiry;
 };
 
@@ -183,7 +183,7 @@ struct swg_step_circuit {
     bool has_config;
     int64_t rev;
     struct swg_step_config config;
-    int64_t n, f, s, l, bad, bad2, lrep; /* totals of rec[] */
+    int64_t n, f, s, l, bad, bad2, lrep, vote, vote2, rep; /* totals of rec[] */
     struct swg_step_record rec[SWG_STEP_REPORTERS];
     int64_t ps, pf, px;
     struct swg_step_half half[SWG_STEP_REPORTERS];

@@ -13,6 +13,9 @@ static void add(struct swg_step_circuit *c, const struct swg_step_record *r, int
     c->bad += sign * r->bad;
     c->bad2 += sign * r->bad2;
     c->lrep += sign * (r->l > 0);
+    c->vote += sign * (r->open && r->l == 0);
+    c->vote2 += sign * r->open;
+    c->rep += sign * (r->n > 0 || r->open);
 }
 
 static int first_expired(const struct swg_step_call *call, const struct swg_step_circuit *c)
@@ -68,6 +71,7 @@ static struct swg_step_record record(const struct swg_step_call *call,
     int64_t left = c->rec[call->reporter].expiry - call->now;
 
     r.l = e->l;
+    r.open = e->local_open;
     cap_counts(&r, v[SWG_CFG_CAP]);
     r.bad = swg_rule_bad(r.n - r.l, r.f, r.s, v[SWG_CFG_FAIL_PCT], v[SWG_CFG_SLOW_PCT]) ||
             (e->local_open && r.l == 0);
@@ -93,7 +97,8 @@ static bool trips(const struct swg_step_circuit *c, int64_t calls_min)
     int64_t n = all ? c->n : c->n - c->l, f = all ? c->f + c->l : c->f;
     bool bad = swg_rule_bad(n, f, c->s, v[SWG_CFG_FAIL_PCT], v[SWG_CFG_SLOW_PCT]);
 
-    return swg_rule_trip(bad, n, calls_min, all ? c->bad2 : c->bad, v[SWG_CFG_QUORUM]);
+    return swg_rule_trip(bad, n, calls_min, all ? c->bad2 : c->bad, v[SWG_CFG_QUORUM]) ||
+           swg_rule_votes(all ? c->vote2 : c->vote, c->rep, v[SWG_CFG_QUORUM], v[SWG_CFG_FAIL_PCT]);
 }
 
 /* While traffic ramps up a quarter of the calls is enough, and the backoff goes on where it was. */

@@ -76,7 +76,8 @@ int64_t swg__step_epoch_limit(int64_t now)
 
 static void forget_evidence(struct swg_step_circuit *c)
 {
-    c->n = c->f = c->s = c->l = c->bad = c->bad2 = c->lrep = 0;
+    c->n = c->f = c->s = c->l = 0;
+    c->bad = c->bad2 = c->lrep = c->vote = c->vote2 = c->rep = 0;
     c->ps = c->pf = c->px = 0;
     memset(c->rec, 0, sizeof c->rec);
     memset(c->half, 0, sizeof c->half);

@@ -307,6 +307,37 @@ START_TEST(failures_of_local_origin_need_a_quorum_of_their_own)
 }
 END_TEST
 
+static const struct swg_step_circuit *vote(const char *reporter, int64_t n, int64_t l)
+{
+    say(reporter)->n = n;
+    request.entry[0].l = l;
+    request.entry[0].local_open = true;
+    return sent();
+}
+
+/* A host whose breaker opened on five failures in a row shows no bad rate. */
+START_TEST(a_quorum_of_open_breakers_trips_without_a_rate)
+{
+    fresh();
+    ck_assert_int_eq(vote("a", 1000, 0)->state, SWG_STEP_CLOSED);
+    ck_assert_int_eq(vote("b", 1000, 0)->state, SWG_STEP_OPEN);
+    fresh(); /* two of five are no half */
+    report("c", 1000, 0, 0);
+    report("d", 1000, 0, 0);
+    report("e", 1000, 0, 0);
+    vote("a", 1000, 0);
+    ck_assert_int_eq(vote("b", 1000, 0)->state, SWG_STEP_CLOSED);
+    ck_assert_int_eq(vote("c", 1000, 0)->state, SWG_STEP_OPEN);
+    fresh(); /* a reporter that has no calls has no say, one that fails at home no vote */
+    report("c", 0, 0, 0);
+    report("d", 0, 0, 0);
+    report("e", 0, 0, 0);
+    vote("a", 1000, 5);
+    ck_assert_int_eq(vote("b", 1000, 0)->state, SWG_STEP_CLOSED);
+    ck_assert_int_eq(vote("c", 0, 0)->state, SWG_STEP_OPEN);
+}
+END_TEST
+
 START_TEST(evidence_of_another_epoch_does_not_count)
 {
     struct swg_step_circuit *c;
@@ -533,6 +564,7 @@ static Suite *suite(void)
     tcase_add_loop_test(random, I10_one_reporter_alone_never_trips_the_fleet, 0, 3);
     tcase_add_test(rules, one_loud_reporter_is_capped);
     tcase_add_test(rules, failures_of_local_origin_need_a_quorum_of_their_own);
+    tcase_add_test(rules, a_quorum_of_open_breakers_trips_without_a_rate);
     tcase_add_test(rules, evidence_of_another_epoch_does_not_count);
     tcase_add_loop_test(rules, summaries_arrive_in_any_order, 0, 6);
     tcase_add_test(rules, I5_a_dependency_that_hangs_does_not_keep_it_half_open);

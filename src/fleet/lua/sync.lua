@@ -137,17 +137,24 @@ local function is_bad(v, n, f, s)
     or (v[SLOW] > 0 and s > 0 and s * 100 >= v[SLOW] * n)
 end
 
-local TOTALS = {'n', 'f', 's', 'l', 'bad', 'bad2', 'lrep'}
+local TOTALS = {'n', 'f', 's', 'l', 'bad', 'bad2', 'lrep', 'vote', 'vote2', 'rep'}
+
+-- A reporter's share of the totals, in their order.
+local function shares(r, n, f, s, l, bad, bad2, lopen)
+  r[1], r[2], r[3], r[4], r[5], r[6], r[7] = n, f, s, l, bad, bad2, l > 0 and 1 or 0
+  r[8], r[9], r[10] = l == 0 and lopen or 0, lopen, (n > 0 or lopen == 1) and 1 or 0
+  return r
+end
 
 local function record(raw)
-  local q, n, f, s, l, b, b2, x = string.match(raw, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([01])|([01])|(%d+)$')
-  l = tonumber(l)
-  return {seq = tonumber(q), expiry = tonumber(x), tonumber(n), tonumber(f), tonumber(s), l,
-    tonumber(b), tonumber(b2), l > 0 and 1 or 0}
+  local q, n, f, s, l, b, b2, o, x =
+    string.match(raw, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([01])|([01])|([01])|(%d+)$')
+  return shares({seq = tonumber(q), expiry = tonumber(x)}, tonumber(n), tonumber(f), tonumber(s),
+    tonumber(l), tonumber(b), tonumber(b2), tonumber(o))
 end
 
 local function add(t, r, sign)
-  for i = 1, 7 do t[i] = t[i] + sign * r[i] end
+  for i = 1, 10 do t[i] = t[i] + sign * r[i] end
 end
 
 local function sweep(e, t)
@@ -172,26 +179,29 @@ local function summary(e)
   local lopen = e.lopen == 1
   local bad = is_bad(e.v, n - l, f, s) or (lopen and l == 0)
   local bad2 = is_bad(e.v, n, f + l, s) or lopen
-  return {seq = e.seq, n, f, s, l, bad and 1 or 0, bad2 and 1 or 0, l > 0 and 1 or 0}
+  return shares({seq = e.seq}, n, f, s, l, bad and 1 or 0, bad2 and 1 or 0, e.lopen)
 end
 
 -- Failures of local origin say nothing about the dependency, unless a quorum sees them. While
--- traffic ramps up a quarter of the calls is enough, and the backoff goes on where it was.
+-- traffic ramps up a quarter of the calls is enough, and the backoff goes on where it was. The hosts'
+-- own breakers count as votes: what opens them need not show in a rate.
 local function judge(e, t)
   local v, ramp = e.v, e.til > 0 and now >= e.til and now - e.til < e.v[RAMP]
-  local n, f, bad, least = t[1] - t[4], t[2], t[5], v[CALLS_MIN]
-  if t[7] >= v[QUORUM] then n, f, bad = t[1], t[2] + t[4], t[6] end
+  local n, f, bad, votes, least = t[1] - t[4], t[2], t[5], t[8], v[CALLS_MIN]
+  if t[7] >= v[QUORUM] then n, f, bad, votes = t[1], t[2] + t[4], t[6], t[9] end
   if ramp then least = floor((least + 3) / 4) end
-  if not (is_bad(v, n, f, t[3]) and n >= least and bad >= v[QUORUM]) then return end
+  local rate = is_bad(v, n, f, t[3]) and n >= least and bad >= v[QUORUM]
+  local share = v[FAIL] > 0 and v[FAIL] or 50
+  if not rate and (votes < v[QUORUM] or votes * 100 < share * t[10]) then return end
   if not ramp then e.bo = 0 end
   open(e)
 end
 
 -- Absolute summaries, replaced, never added: a request that comes twice or late changes nothing.
 local function evidence(e)
-  local b = call('HMGET', e.kb, 'n', 'f', 's', 'l', 'bad', 'bad2', 'lrep', 'r:' .. me)
-  local t = {mine = b[8] and record(b[8])}
-  for i = 1, 7 do t[i] = tonumber(b[i] or '0') end
+  local b = call('HMGET', e.kb, 'r:' .. me, unpack(TOTALS))
+  local t = {mine = b[1] and record(b[1])}
+  for i = 1, 10 do t[i] = tonumber(b[i + 1] or '0') end
   local dirty, fresh = sweep(e, t), nil
   if e.seq > (t.mine and t.mine.seq or 0) then
     local r, win = summary(e), e.v[WIN]
@@ -210,8 +220,8 @@ local function evidence(e)
   for i, name in ipairs(TOTALS) do h[2 * i - 1], h[2 * i] = name, F(t[i]) end
   local r = t.mine
   if r then
-    h[15], h[16] = 'r:' .. me, F(r.seq) .. '|' .. r[1] .. '|' .. r[2] .. '|' .. r[3] .. '|' .. r[4]
-      .. '|' .. r[5] .. '|' .. r[6] .. '|' .. F(r.expiry)
+    h[21], h[22] = 'r:' .. me, F(r.seq) .. '|' .. r[1] .. '|' .. r[2] .. '|' .. r[3] .. '|' .. r[4]
+      .. '|' .. r[5] .. '|' .. r[6] .. '|' .. r[9] .. '|' .. F(r.expiry)
   end
   call('HSET', e.kb, unpack(h))
   if fresh then
