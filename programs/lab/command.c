@@ -85,9 +85,19 @@ static const cli_option instance_options[] = {
     TIMEOUT("how long it waits for the service (1s)"),
     PROFILE_OPTIONS,
     {"panel", CLI_TEXT, "/NAME", "a panel in shared memory instead of one of its own", 0, 0, NULL},
+    {"fleet", CLI_TEXT, "URL",
+     "join the fleet at this Redis: unix:///PATH, redis://HOST:PORT, rediss://HOST:PORT", 0, 0,
+     NULL},
     {"retry", CLI_TEXT, "KEY=VALUE", "retry, with this field set, e.g. attempts=3; repeatable", 0,
      0, NULL},
     {"no-breaker", CLI_FLAG, NULL, "call the service without a circuit", 0, 0, NULL},
+    PART_OPTIONS,
+    END,
+};
+
+static const cli_option redis_options[] = {
+    PORT("9004; 0: any"),
+    {"folder", CLI_TEXT, "PATH", "a new folder for its socket (one in /tmp)", 0, 0, NULL},
     PART_OPTIONS,
     END,
 };
@@ -146,6 +156,17 @@ static const cli_command lab_commands[] = {
         .run = lab_stage_run,
     },
     {
+        .name = "fleet",
+        .summary = "One circuit for instances with panels of their own, through Redis.",
+        .details = "As on three hosts: every instance has its own panel and a fleet client on a "
+                   "thread, which no call waits for. The same outage runs at the same time through "
+                   "a world with a breaker each. Then Redis is killed while all is well, an outage "
+                   "begins without it, and it comes back empty.",
+        .example = "switchgear lab fleet --once",
+        .options = stage_options,
+        .run = lab_stage_run,
+    },
+    {
         .name = "storm",
         .summary = "Retries turn a short brown-out into a lasting outage; a budget ends it.",
         .details = "Three worlds with the same service, which can do so much and no more, live "
@@ -191,6 +212,15 @@ static const cli_command lab_commands[] = {
         .example = "switchgear lab instance --name A --port 8001",
         .options = instance_options,
         .run = lab_instance_run,
+    },
+    {
+        .name = "redis",
+        .summary = "A redis-server in a private folder, alone, for a terminal of its own.",
+        .details = "Instances join with --fleet. /control reads (GET) or acts: POST "
+                   "/control?do=kill, freeze, thaw or restart, which starts an empty one.",
+        .example = "switchgear lab redis",
+        .options = redis_options,
+        .run = lab_redis_run,
     },
     {
         .name = "load",

@@ -7,20 +7,33 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CONTROL_MS = 1000, RATE_PCT = 80, SERVICE_PORT = 9000 };
+enum { CONTROL_MS = 1000, START_MS = 6000, RATE_PCT = 80, SERVICE_PORT = 9000 };
 
-bool control_post(uint16_t port, fault_kind fault, int rate_pct, json_t **answer)
+static bool post(uint16_t port, const char *query, long limit_ms, json_t **answer)
 {
     char url[128];
     long status;
     http_body body;
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/control?fault=%s&rate=%d", port,
-             fault_name(fault), rate_pct);
-    CURLcode result = http_call("POST", url, CONTROL_MS, &status, &body);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/control?%s", port, query);
+    CURLcode result = http_call("POST", url, limit_ms, &status, &body);
     *answer = result == CURLE_OK && status == 200 ? json_loads(body.data ? body.data : "", 0, NULL)
                                                   : NULL;
     http_body_free(&body);
     return *answer != NULL;
+}
+
+bool control_post(uint16_t port, fault_kind fault, int rate_pct, json_t **answer)
+{
+    char query[64];
+    snprintf(query, sizeof query, "fault=%s&rate=%d", fault_name(fault), rate_pct);
+    return post(port, query, CONTROL_MS, answer);
+}
+
+bool control_redis(uint16_t port, const char *action, json_t **answer)
+{
+    char query[64];
+    snprintf(query, sizeof query, "do=%s", action);
+    return post(port, query, START_MS, answer);
 }
 
 static uint16_t service_port(const cli_args *args)

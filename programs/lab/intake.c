@@ -1,7 +1,7 @@
 /* What the lab's children report, a JSON object a line, sorted into the numbers of their world. */
 #include "lab.h"
 
-#include "../common/evidence.h"
+#include "fleet_event.h"
 #include "story.h"
 
 #include <stdio.h>
@@ -33,11 +33,41 @@ static void take_service(member *m, const json_t *line)
 
 /* ---- instances ----------------------------------------------------------------------------- */
 
+/* The event as the instance's calls see it: false if they meet the same as before. */
+static bool is_felt(member *m, const swg_event *event, swg_event *felt)
+{
+    int64_t until_ns;
+    standing_take(&m->standing, event);
+    swg_state state = standing_state(&m->standing, event->at_ns, &until_ns);
+    *felt = *event;
+    felt->from = (uint8_t)m->state;
+    felt->to = (uint8_t)state;
+    felt->until_ns = state == SWG_OPEN ? until_ns : 0;
+    m->state = state;
+    m->until_ns = felt->until_ns;
+    return felt->from != felt->to;
+}
+
+static void take_fleet_event(member *m, const swg_event *event)
+{
+    swg_event felt;
+    bool is_new = is_felt(m, event, &felt);
+    if (is_new)
+        tally_add(&m->world->tally, m->index, &felt);
+    if (event->scope == SWG_SCOPE_FLEET_MODE)
+        m->ready |= m->standing.mode == SWG_FLEET_FLEET;
+    story_transition(m, event);
+}
+
 static void take_transition(member *m, const json_t *line)
 {
     swg_event event;
-    if (!evidence_from_json(&event, line))
+    if (!fleet_event_from_json(&event, line))
         return;
+    if (m->world->plan->redis == REDIS_FOR_FLEET) {
+        take_fleet_event(m, &event);
+        return;
+    }
     /* on a shared panel every instance reads every event; the one that caused it tells it */
     bool shared = m->world->plan->panel != NULL;
     if (shared && event.pid != m->child.pid)
@@ -57,8 +87,11 @@ static void take_transition(member *m, const json_t *line)
 static void take_phase(world *w, live_slot *slot, const json_t *phase)
 {
     bool outage = (int)number(phase, "phase") == w->tally.phase && w->tally.began_ns;
+    bool gone = (int)number(phase, "phase") == w->gone.phase && w->gone.began_ns;
     if (outage)
         w->tally.sent += number(phase, "sent");
+    if (gone)
+        w->gone.sent += number(phase, "sent");
     for (int i = 0; i < LOAD_CLASSES; i++) {
         const json_t *class = json_object_get(phase, load_class_names[i]);
         histogram one = {0};
@@ -68,6 +101,8 @@ static void take_phase(world *w, live_slot *slot, const json_t *phase)
         histogram_merge(&slot->latency, &one);
         if (outage)
             histogram_merge(&w->tally.classes[i], &one);
+        if (gone)
+            histogram_merge(&w->gone.classes[i], &one);
     }
 }
 
@@ -126,9 +161,11 @@ static void take_line(void *context, char *line)
         story_talk(m, line);
     else if (strcmp(type, "service") == 0)
         take_service(m, object);
-    else if (strcmp(type, "transition") == 0)
+    else if (strcmp(type, "transition") == 0 || strcmp(type, "mode") == 0)
         take_transition(m, object);
     else if (strcmp(type, "instance") == 0)
+        m->ready |= m->world->plan->redis != REDIS_FOR_FLEET;
+    else if (strcmp(type, "redis") == 0)
         m->ready = true;
     else if (strcmp(type, "load") == 0)
         take_load(m, object);

@@ -6,17 +6,18 @@
 #include "../common/cli.h"
 #include "../common/output.h"
 #include "stage.h"
+#include "standing.h"
 #include "tally.h"
 
 #include <switchgear/circuit.h>
 #include <sys/types.h>
 
-enum { PENDING_MAX = 64, LIVE_SLOTS = 6, MEMBERS_MAX = STAGE_INSTANCES + 2 };
+enum { PENDING_MAX = 64, LIVE_SLOTS = 6, MEMBERS_MAX = STAGE_INSTANCES + 3 };
 
 typedef struct lab lab;
 typedef struct world world;
 
-typedef enum role { ROLE_SERVICE, ROLE_INSTANCE, ROLE_LOAD } role;
+typedef enum role { ROLE_SERVICE, ROLE_INSTANCE, ROLE_LOAD, ROLE_REDIS } role;
 
 /* One child process. */
 typedef struct member {
@@ -27,8 +28,9 @@ typedef struct member {
     uint16_t port;
     bool started, ready, dead;
     char label[32];
-    swg_state state;  /* of an instance's circuit, by the last event */
+    swg_state state;  /* of an instance's circuit, by the last event: what its calls meet */
     int64_t until_ns; /* open: when it will be tried */
+    standing standing;
 } member;
 
 /* What the load generator said in one of its last few reports, and how many calls the service had
@@ -48,8 +50,9 @@ typedef struct live_arrivals {
 struct world {
     lab *lab;
     const stage_world *plan;
-    member service, load;
+    member service, load, redis;
     member instances[STAGE_INSTANCES];
+    char folder[REDIS_FOLDER_MAX]; /* of its Redis */
     live_slot live[LIVE_SLOTS];
     live_arrivals arrivals[LIVE_SLOTS];
     int live_at, arrivals_at;
@@ -57,6 +60,7 @@ struct world {
     fault_kind fault;
     int rate_pct;
     tally tally;
+    span gone; /* calls made while Redis was not there */
 };
 
 /* A transition that is not told yet: others that came before it may still be on their way. */
@@ -92,6 +96,8 @@ struct lab {
     int64_t start_ns; /* of the story */
     lab_phase phase;
     int64_t next_ns;              /* when the script goes on */
+    int act;                      /* the next of the encore */
+    bool encore;                  /* it has begun */
     int64_t compare_ns;           /* when the worlds are compared next; INT64_MAX: not */
     int64_t states_ns;            /* when the states are shown, if they differ; INT64_MAX: not */
     int64_t shown_ns;             /* when they were shown last */
@@ -107,8 +113,10 @@ struct lab {
 
 /* members.c: the processes */
 uint16_t lab_service_port(const lab *l, const stage_world *plan);
+uint16_t lab_redis_port(const lab *l, const stage_world *plan);
 uint16_t lab_instance_port(const lab *l, const stage_world *plan, int index);
 bool lab_ports_free(lab *l);
+bool lab_start_redis(lab *l); /* before the members that use it */
 bool lab_start_members(lab *l);
 bool lab_start_loads(lab *l);
 
@@ -123,8 +131,9 @@ bool lab_all_ready(lab *l);
 void lab_take_output(member *m);
 void lab_notice_deaths(lab *l);
 
-/* control.c: switching the service's fault over its control path. False if it did not answer. */
+/* control.c: switching a part over its control path. False if it did not answer. */
 bool control_post(uint16_t port, fault_kind fault, int rate_pct, json_t **answer);
+bool control_redis(uint16_t port, const char *action, json_t **answer);
 
 /* script.c: the story's progress */
 void lab_script_begin(lab *l, int64_t now_ns);
@@ -133,6 +142,7 @@ void lab_break(lab *l, int64_t now_ns, fault_kind fault, int rate_pct);
 void lab_heal(lab *l, int64_t now_ns);
 /* Somebody else switched the service of one world: the others follow. */
 void lab_follow(lab *l, world *from);
+void lab_redis(lab *l, int64_t now_ns, redis_action action); /* to every Redis there is */
 void lab_key(lab *l, int key, int64_t now_ns);
 
 /* numbers of the last second */

@@ -7,6 +7,7 @@
 int lab_simple_run(const cli_args *args);
 int lab_stage_run(const cli_args *args); /* independent, and the stages like it */
 int lab_storm_run(const cli_args *args);
+int lab_redis_run(const cli_args *args); /* the part */
 int lab_service_run(const cli_args *args);
 int lab_instance_run(const cli_args *args);
 int lab_load_run(const cli_args *args);

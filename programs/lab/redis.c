@@ -29,7 +29,7 @@ typedef struct keeper {
     part part;
     uint16_t port;
     char folder[REDIS_FOLDER_MAX];
-    redis_server server; /* the main thread's alone */
+    redis_server server;  /* the main thread's alone */
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t done;
     int order; /* what is to be done, an index of redis_actions; -1: nothing */
@@ -127,12 +127,11 @@ static const char *state_text(const char *state)
 static json_t *describe(keeper *k)
 {
     pthread_mutex_lock(&k->lock);
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:I, s:i, s:s, s:s, s:I, s:I, s:I}", "schema",
-                  "switchgear.lab.redis/1", "type", "redis", "text", state_text(k->state), "at_ns",
-                  (json_int_t)swg_clock_ns(), "port", k->port, "state", k->state, "socket",
-                  k->server.path, "changes", (json_int_t)k->changes, "commands",
-                  (json_int_t)k->commands, "increments", (json_int_t)k->increments);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:I, s:i, s:s, s:s, s:I, s:I, s:I}", "schema", "switchgear.lab.redis/1",
+        "type", "redis", "text", state_text(k->state), "at_ns", (json_int_t)swg_clock_ns(), "port",
+        k->port, "state", k->state, "socket", k->server.path, "changes", (json_int_t)k->changes,
+        "commands", (json_int_t)k->commands, "increments", (json_int_t)k->increments);
     pthread_mutex_unlock(&k->lock);
     return object;
 }
@@ -206,8 +205,8 @@ static void keep(keeper *k)
 
 static int serve(keeper *k)
 {
-    http_server *control = http_server_open(&(http_server_config){
-        .port = k->port, .threads = true, .handler = handle, .context = k});
+    http_server *control = http_server_open(
+        &(http_server_config){.port = k->port, .threads = true, .handler = handle, .context = k});
     if (!control)
         return part_port_busy(&k->part, k->port);
     k->port = http_server_port(control);

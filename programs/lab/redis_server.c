@@ -95,9 +95,14 @@ static bool answers(redis_server *s)
 
 bool redis_server_start(redis_server *s)
 {
-    char *argv[] = {s->program,     "--port",   "0",      "--unixsocket", s->path, "--unixsocketperm",
-                    "700",          "--save",   "",       "--appendonly", "no",    "--loglevel",
-                    "warning",      "--dir",    "/",      NULL};
+    char *argv[] = {s->program, "--port",
+                    "0",        "--unixsocket",
+                    s->path,    "--unixsocketperm",
+                    "700",      "--save",
+                    "",         "--appendonly",
+                    "no",       "--loglevel",
+                    "warning",  "--dir",
+                    "/",        NULL};
     s->frozen = false;
     if (!child_start(&s->child, argv)) {
         fprintf(stderr, "cannot start %s: %s\n", s->program, strerror(errno));

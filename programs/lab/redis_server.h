@@ -25,8 +25,8 @@ typedef struct redis_server {
 /* Finds redis-server on PATH. False if there is none, after saying on stderr how to get it. */
 bool redis_server_find(redis_server *s);
 
-/* Starts it, empty, on `s->path`; returns when it answers. False after saying why on stderr. Call it
- * from the thread that lives longest: the server ends with it. */
+/* Starts it, empty, on `s->path`; returns when it answers. False after saying why on stderr. Call
+ * it from the thread that lives longest: the server ends with it. */
 bool redis_server_start(redis_server *s);
 
 void redis_server_kill(redis_server *s);

@@ -63,7 +63,7 @@ static int prepare(lab *l, const cli_args *args)
     l->stage = stage_find(command->name);
     if (!l->stage) /* plain `switchgear lab` */
         l->stage = stage_find("independent");
-    int usage = profile_from_args(&l->config, args);
+    int usage = profile_with(&l->config, args, l->stage->circuit);
     if (usage != CLI_FINE)
         return usage;
     read_script(l, args);
@@ -185,7 +185,8 @@ static void tell_story(lab *l, int signals)
 static void run(lab *l, int signals)
 {
     story_begin(l);
-    bool ready = lab_start_members(l) && wait_ready(l, signals);
+    bool ready = lab_start_redis(l) && wait_ready(l, signals) && lab_start_members(l) &&
+                 wait_ready(l, signals);
     lab_forget_panels(l); /* all have it open by now: nothing is left, whoever dies */
     if (ready && lab_start_loads(l))
         tell_story(l, signals);

@@ -64,6 +64,17 @@ static void step_recovering(lab *l, int64_t now_ns)
     }
 }
 
+/* The second part of the script, if there is one and nobody took the controls. */
+static bool begin_encore(lab *l, int64_t now_ns)
+{
+    if (l->encore || l->by_hand || l->stage->encore[0].kind == ACT_NONE)
+        return false;
+    l->encore = true;
+    l->phase = LAB_HEALTHY;
+    l->next_ns = now_ns + l->stage->encore[0].after_ms * MS;
+    return true;
+}
+
 static void step_settling(lab *l, int64_t now_ns)
 {
     if (!l->trouble && !all_closed(l)) { /* a call of the outage came back late and opened one */
@@ -74,6 +85,8 @@ static void step_settling(lab *l, int64_t now_ns)
         return;
     story_compare(l);
     story_table(l);
+    if (begin_encore(l, now_ns))
+        return;
     l->phase = l->once ? LAB_OVER : LAB_FREE;
     if (l->phase == LAB_FREE && l->keys) {
         out_line(&l->out, "%s", "");
@@ -182,6 +195,41 @@ void lab_follow(lab *l, world *from)
         begin_outage(l, now_ns, from->fault, from->rate_pct, from);
 }
 
+/* ---- Redis --------------------------------------------------------------------------------- */
+
+static void begin_span(lab *l, int64_t now_ns)
+{
+    next_load_phase(l);
+    for (int w = 0; w < l->world_count; w++)
+        l->worlds[w].gone = (span){.phase = l->load_phase, .began_ns = now_ns};
+}
+
+static void end_span(lab *l, int64_t now_ns)
+{
+    next_load_phase(l);
+    for (int w = 0; w < l->world_count; w++)
+        l->worlds[w].gone.ended_ns = now_ns;
+}
+
+void lab_redis(lab *l, int64_t now_ns, redis_action action)
+{
+    if (l->phase == LAB_HEALTHY && (action == REDIS_KILL || action == REDIS_FREEZE))
+        begin_span(l, now_ns);
+    for (int w = 0; w < l->world_count; w++) {
+        json_t *answer;
+        world *one = &l->worlds[w];
+        if (!one->redis.started || one->redis.dead)
+            continue;
+        if (control_redis(one->redis.port, redis_actions[action], &answer)) {
+            json_decref(answer);
+        } else {
+            story_note(l, "Redis did not do as it was told");
+            l->trouble = true;
+        }
+    }
+    story_redis(l, action);
+}
+
 /* ---- the script ---------------------------------------------------------------------------- */
 
 void lab_script_begin(lab *l, int64_t now_ns)
@@ -190,6 +238,41 @@ void lab_script_begin(lab *l, int64_t now_ns)
     l->phase = LAB_HEALTHY;
     l->next_ns = now_ns + l->script.healthy_ms * MS;
     story_healthy(l);
+}
+
+static void perform(lab *l, const stage_act *act, int64_t now_ns)
+{
+    switch (act->kind) {
+    case ACT_BREAK:
+        story_gone(l);
+        lab_break(l, now_ns, l->script.fault, l->script.rate_pct);
+        break;
+    case ACT_HEAL:
+        lab_heal(l, now_ns);
+        break;
+    case ACT_REDIS:
+        lab_redis(l, now_ns, act->redis);
+        break;
+    case ACT_REST:
+        end_span(l, now_ns);
+        break;
+    default:
+        break;
+    }
+}
+
+static void step_due(lab *l, int64_t now_ns)
+{
+    if (l->encore) {
+        const stage_act *act = &l->stage->encore[l->act++];
+        perform(l, act, now_ns);
+        l->next_ns = act[1].kind == ACT_NONE ? INT64_MAX : now_ns + act[1].after_ms * MS;
+    } else if (l->phase == LAB_HEALTHY) {
+        story_compare(l);
+        lab_break(l, now_ns, l->script.fault, l->script.rate_pct);
+    } else {
+        lab_heal(l, now_ns);
+    }
 }
 
 static void step_compare(lab *l, int64_t now_ns)
@@ -224,14 +307,9 @@ void lab_script_step(lab *l, int64_t now_ns)
     step_compare(l, now_ns);
     switch (l->phase) {
     case LAB_HEALTHY:
-        if (due) {
-            story_compare(l);
-            lab_break(l, now_ns, l->script.fault, l->script.rate_pct);
-        }
-        break;
     case LAB_OUTAGE:
         if (due)
-            lab_heal(l, now_ns);
+            step_due(l, now_ns);
         break;
     case LAB_RECOVERING:
         step_recovering(l, now_ns);

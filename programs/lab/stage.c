@@ -37,6 +37,33 @@ static const stage stages[] = {
                    .healthy_ms = 4000,
                    .outage_ms = 15000},
     },
+    {
+        .name = "fleet",
+        .title = "one circuit for instances on many hosts, through a Redis that may die",
+        .story = {"Two worlds live through the same outage at the same time. In one, instances",
+                  "A, B and C have a circuit each, as on three hosts; in the other theirs are",
+                  "one circuit of a fleet, through a redis-server that no call waits for. A gets",
+                  "six calls in ten, B three, C one. Later Redis is killed, and comes back empty.",
+                  NULL},
+        /* Three probes, so that one can tell "three for the fleet" from "one for each instance"; a
+         * wait of 2 s, so that there are several tries in a short outage. */
+        .circuit = {"recovery=2s", "recovery_max=2s", "probes=3", NULL},
+        .shares = {6, 3, 1}, /* those with few calls gain most from what others learn */
+        .world_count = 2,
+        .worlds = {{.name = "a breaker each", .breakers = true, .port_row = 1},
+                   {.name = "a fleet", .breakers = true, .redis = REDIS_FOR_FLEET, .port_row = 0}},
+        .script = {.fault = FAULT_HANG,
+                   .rate_pct = 90,
+                   .calls_per_s = 100,
+                   .timeout_ms = 250,
+                   .healthy_ms = 3000,
+                   .outage_ms = 10000},
+        .encore = {{1000, ACT_REDIS, REDIS_KILL},
+                   {4000, ACT_REST, 0},
+                   {500, ACT_BREAK, 0},
+                   {4000, ACT_REDIS, REDIS_RESTART},
+                   {4000, ACT_HEAL, 0}},
+    },
 };
 
 const stage *stage_find(const char *name)

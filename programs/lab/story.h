@@ -4,6 +4,10 @@
 
 #include "lab.h"
 
+/* A line of the story behind its time; an object with its schema, type and time. */
+void story_tell(lab *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void story_emit(lab *l, const char *type, json_t *object);
+
 void story_begin(lab *l);
 void story_healthy(lab *l);
 void story_broken(lab *l, bool by_somebody);
@@ -23,6 +27,10 @@ void story_talk(member *m, const char *text); /* what a child said on stderr */
 void story_note(lab *l, const char *text);
 void story_keys(lab *l);
 void story_status(lab *l); /* the bottom line of a terminal */
+
+/* story_redis.c */
+void story_redis(lab *l, redis_action action);
+void story_gone(lab *l); /* the calls made while Redis was gone, in numbers */
 
 /* table.c: the outage in numbers. */
 void story_table(lab *l);

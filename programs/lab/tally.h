@@ -16,6 +16,14 @@ typedef struct tally_event {
     swg_event event;
 } tally_event;
 
+/* The calls that left in one stretch of the story, and what became of them. */
+typedef struct span {
+    int phase; /* the load generator's mark of them */
+    int64_t began_ns, ended_ns;
+    uint64_t sent;
+    histogram classes[LOAD_CLASSES];
+} span;
+
 typedef struct tally {
     int phase; /* the load generator's mark of calls that left during the outage */
     int64_t began_ns, healed_ns, closed_ns; /* 0: not yet */
