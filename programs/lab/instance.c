@@ -12,6 +12,7 @@
 #include "profile.h"
 #include "upstream.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -270,7 +271,9 @@ int lab_instance_run(const cli_args *args)
         return result;
     if (in.part.supervised)
         part_end_with_stdin();
-    snprintf(url, sizeof url, "http://127.0.0.1:%d/", (int)cli_number(args, "service", 9000));
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/?from=%c",
+             (int)cli_number(args, "service", 9000),
+             isalnum((unsigned char)in.name[0]) ? in.name[0] : '-');
     curl_global_init(CURL_GLOBAL_DEFAULT);
     pthread_mutex_init(&in.lock, NULL);
     in.upstream = upstream_open(url, (uint32_t)cli_number(args, "timeout", 1000), in.circuit,

@@ -12,8 +12,9 @@
 /* The lab has one circuit, so one shard: an exchange carries one circuit's news, and their number a
  * second is that of a real fleet's client for each of its shards. A probe here is over within the
  * instance's timeout of 250 ms, so a lease of a second is long; after a restart of Redis nothing is
- * granted for as long as one, and a lab is short. No ramp: the worlds beside have none either. */
-enum { SHARDS = 1, LEASE_MS = 1000, REVISION = 1 };
+ * granted for as long as one, and a lab is short. No ramp, and the first probe that fails decides:
+ * so it is in the worlds beside. */
+enum { SHARDS = 1, LEASE_MS = 1000, FAIL_LIMIT = 1, REVISION = 1 };
 
 struct instance_fleet {
     swg_fleet *fleet;
@@ -46,8 +47,8 @@ static int join(instance_fleet *f, swg_panel *panel, const char *name)
     return swg_fleet_open(
         &f->fleet, panel,
         SWG_FLEET(.space = "lab", .shards = SHARDS, .host = name, .reporter = numbers[0] | 1,
-                  .lease_ms = LEASE_MS, .ramp_ms = SWG_NONE, .revision = REVISION,
-                  .user = url.user[0] ? url.user : NULL,
+                  .lease_ms = LEASE_MS, .ramp_ms = SWG_NONE, .fail_limit = FAIL_LIMIT,
+                  .revision = REVISION, .user = url.user[0] ? url.user : NULL,
                   .password = url.password[0] ? url.password : NULL, .database = url.database),
         numbers[1], swg_clock_ns());
 }

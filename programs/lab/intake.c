@@ -14,12 +14,23 @@ static uint64_t number(const json_t *object, const char *key)
 
 /* ---- the service --------------------------------------------------------------------------- */
 
+static void take_arrivals(world *w, const json_t *line)
+{
+    const char *from = json_string_value(json_object_get(line, "arrivals_from"));
+    const json_t *offsets = json_object_get(line, "arrivals_us");
+    int64_t first_ns = (int64_t)number(line, "arrivals_ns");
+    for (size_t i = 0; from && from[i] && i < json_array_size(offsets); i++)
+        tally_arrive(&w->tally, from[i] - 'A',
+                     first_ns + json_integer_value(json_array_get(offsets, i)) * 1000);
+}
+
 static void take_service(member *m, const json_t *line)
 {
     world *w = m->world;
     uint64_t changes = number(line, "changes");
     const char *fault = json_string_value(json_object_get(line, "fault"));
     m->ready = true;
+    take_arrivals(w, line);
     w->arrivals_at = (w->arrivals_at + 1) % LIVE_SLOTS;
     w->arrivals[w->arrivals_at] =
         (live_arrivals){.at_ns = (int64_t)number(line, "at_ns"), .calls = number(line, "calls")};
@@ -48,15 +59,28 @@ static bool is_felt(member *m, const swg_event *event, swg_event *felt)
     return felt->from != felt->to;
 }
 
+/* Redis came back, and now all hear from it. */
+static void notice_together(world *w, int64_t at_ns)
+{
+    for (int i = 0; i < STAGE_INSTANCES; i++)
+        if (w->instances[i].standing.mode != SWG_FLEET_FLEET && !w->instances[i].dead)
+            return;
+    if (w->restarted_ns == 0 || w->together_ns)
+        return;
+    w->together_ns = at_ns;
+    story_together(w->lab, w);
+}
+
 static void take_fleet_event(member *m, const swg_event *event)
 {
     swg_event felt;
     bool is_new = is_felt(m, event, &felt);
     if (is_new)
         tally_add(&m->world->tally, m->index, &felt);
-    if (event->scope == SWG_SCOPE_FLEET_MODE)
-        m->ready |= m->standing.mode == SWG_FLEET_FLEET;
+    m->ready |= m->standing.mode == SWG_FLEET_FLEET;
     story_transition(m, event);
+    if (event->scope == SWG_SCOPE_FLEET_MODE)
+        notice_together(m->world, event->at_ns);
 }
 
 static void take_transition(member *m, const json_t *line)

@@ -60,13 +60,15 @@ struct world {
     fault_kind fault;
     int rate_pct;
     tally tally;
-    span gone; /* calls made while Redis was not there */
+    int64_t restarted_ns, together_ns; /* Redis was; all instances were in the fleet again */
+    span gone;                         /* calls made while Redis was not there */
 };
 
 /* A transition that is not told yet: others that came before it may still be on their way. */
 typedef struct pending {
     member *member;
     swg_event event;
+    bool told; /* together with one before it */
 } pending;
 
 typedef enum lab_phase {

@@ -222,6 +222,8 @@ void lab_redis(lab *l, int64_t now_ns, redis_action action)
             continue;
         if (control_redis(one->redis.port, redis_actions[action], &answer)) {
             json_decref(answer);
+            one->restarted_ns = action == REDIS_RESTART ? now_ns : 0;
+            one->together_ns = 0;
         } else {
             story_note(l, "Redis did not do as it was told");
             l->trouble = true;
@@ -300,7 +302,7 @@ static void step_states(lab *l, int64_t now_ns)
 
 void lab_script_step(lab *l, int64_t now_ns)
 {
-    enum { REPORTED_AFTER_MS = 60 };
+    enum { REPORTED_AFTER_MS = 150 }; /* and the fleet has heard of it */
     bool due = !l->by_hand && now_ns >= l->next_ns;
     story_flush(l, now_ns - REPORTED_AFTER_MS * (int64_t)MS);
     step_states(l, now_ns);

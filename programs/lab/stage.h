@@ -56,6 +56,9 @@ typedef struct stage {
     stage_act encore[ACTS_MAX]; /* what follows when the outage is over and told */
 } stage;
 
+/* Do its instances have one circuit? */
+bool stage_is_together(const stage_world *world);
+
 /* NULL if there is none of that name. */
 const stage *stage_find(const char *name);
 

@@ -14,6 +14,7 @@ void standing_take(standing *s, const swg_event *event)
         break;
     default:
         s->own = (swg_state)event->to;
+        s->own_since_ns = event->at_ns;
         s->own_until_ns = event->until_ns;
     }
 }

@@ -7,7 +7,7 @@
 
 typedef struct standing {
     swg_state own;
-    int64_t own_until_ns;
+    int64_t own_since_ns, own_until_ns;
     swg_state fleet;
     int64_t fleet_until_ns;
     swg_fleet_mode mode;

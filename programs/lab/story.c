@@ -121,7 +121,7 @@ static int breaker_worlds(const lab *l)
 }
 
 /* "  · retry in 5.2 s", and a word for the pattern everybody should have seen once. */
-static void what_next(char *text, size_t size, const swg_event *event)
+void story_what_next(char *text, size_t size, const swg_event *event)
 {
     char wait[OUT_NUMBER_MAX];
     const char *flap = event->from == SWG_HALF_OPEN ? " (flapping)" : "";
@@ -139,37 +139,16 @@ static void tell_json(const member *m, const swg_event *event)
     story_emit(m->world->lab, event->scope == SWG_SCOPE_FLEET_MODE ? "mode" : "transition", object);
 }
 
-static void tell_mode(const member *m, const swg_event *event)
-{
-    char what[EVIDENCE_MAX];
-    lab *l = m->world->lab;
-    if (l->start_ns == 0) /* joining, before the story begins */
-        return;
-    out_line(&l->out, "%6.1f s  · %s %s %s", (double)(event->at_ns - l->start_ns) / 1e9,
-             m->world->plan->name, m->label, fleet_event_text(what, event));
-}
-
 static void tell_transition(member *m, const swg_event *event)
 {
     char why[EVIDENCE_MAX], next[64];
     lab *l = m->world->lab;
     out *o = &l->out;
     swg_state to = (swg_state)event->to;
-    l->states_ns = swg_clock_ns() + SECOND / 20;
-    if (l->json) {
-        tell_json(m, event);
-        return;
-    }
-    if (event->scope == SWG_SCOPE_FLEET_MODE) {
-        tell_mode(m, event);
-        return;
-    }
-    what_next(next, sizeof next, event);
+    story_what_next(next, sizeof next, event);
     const char *world_name = breaker_worlds(l) > 1 ? m->world->plan->name : "";
     const char *shared = !m->world->plan->panel ? "" : *world_name ? "(by " : "all (by ";
-    const char *scope = event->scope == SWG_SCOPE_FLEET            ? ", fleet"
-                        : m->world->plan->redis == REDIS_FOR_FLEET ? ", own breaker"
-                                                                   : "";
+    const char *scope = m->world->plan->redis == REDIS_FOR_FLEET ? ", own breaker" : "";
     out_line(o, "%6.1f s  %s%s %s%s%s%s%s%s → %s%s: %s%s",
              (double)(event->at_ns - l->start_ns) / 1e9, out_paint(o, out_state_style(to, 0)),
              out_state_sign(to, 0), world_name, *world_name ? " " : "", shared, m->label,
@@ -177,12 +156,25 @@ static void tell_transition(member *m, const swg_event *event)
              fleet_event_text(why, event), next);
 }
 
+static void tell_event(lab *l, int at)
+{
+    const pending *p = &l->pending[at];
+    l->states_ns = swg_clock_ns() + SECOND / 20;
+    if (l->json)
+        tell_json(p->member, &p->event);
+    else if (p->event.scope == SWG_SCOPE_FLEET_MODE)
+        story_mode(p->member, &p->event);
+    else if (p->event.scope == SWG_SCOPE_FLEET)
+        story_view(l, at);
+    else
+        tell_transition(p->member, &p->event);
+}
+
 void story_flush(lab *l, int64_t until_ns)
 {
     int told = 0;
     while (told < l->pending_count && l->pending[told].event.at_ns <= until_ns) {
-        tell_transition(l->pending[told].member, &l->pending[told].event);
-        told++;
+        tell_event(l, told++);
     }
     l->pending_count -= told;
     memmove(l->pending, l->pending + told, (size_t)l->pending_count * sizeof *l->pending);

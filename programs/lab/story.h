@@ -28,7 +28,14 @@ void story_note(lab *l, const char *text);
 void story_keys(lab *l);
 void story_status(lab *l); /* the bottom line of a terminal */
 
-/* story_redis.c */
+/* ", retry in 5.2 s", and a word for the pattern everybody should have seen once. */
+void story_what_next(char *text, size_t size, const swg_event *event);
+
+/* story_fleet.c: a pending event of the fleet, once for all who took it; how one stands with Redis;
+ * what happens to Redis. */
+void story_view(lab *l, int at);
+void story_mode(const member *m, const swg_event *event);
+void story_together(lab *l, const world *w);
 void story_redis(lab *l, redis_action action);
 void story_gone(lab *l); /* the calls made while Redis was gone, in numbers */
 

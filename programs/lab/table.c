@@ -76,18 +76,47 @@ static void cell_reached(char *text, const world *w, const tally_summary *s)
     share(text, s->reached, s);
 }
 
+static void cell_tries(char *text, const world *w, const tally_summary *s)
+{
+    if (w->plan->breakers)
+        out_count(text, s->tries.tries);
+}
+
 static void cell_probes(char *text, const world *w, const tally_summary *s)
 {
     if (w->plan->breakers)
-        out_count(text, s->probes);
+        out_count(text, s->tries.probes);
 }
 
-/* Each time the host tried whether the service is well: with a circuit each, every one tries. */
 static void cell_probes_each(char *text, const world *w, const tally_summary *s)
 {
-    int circuits = w->plan->panel ? 1 : STAGE_INSTANCES;
-    if (w->plan->breakers && s->periods)
-        snprintf(text, CELL, "%.1f", (double)s->probes * circuits / (double)s->periods);
+    const tally_tries *t = &s->tries;
+    if (w->plan->breakers && t->tries && t->fewest == t->most)
+        snprintf(text, CELL, "%llu", (unsigned long long)t->most);
+    else if (w->plan->breakers && t->tries)
+        snprintf(text, CELL, "%llu to %llu", (unsigned long long)t->fewest,
+                 (unsigned long long)t->most);
+}
+
+static void cell_wasted(char *text, const world *w, const tally_summary *s)
+{
+    if (w->plan->breakers)
+        out_count(text, s->tries.wasted);
+}
+
+/* "A 0, B 90, C 854 ms" */
+static void cell_stopped(char *text, const world *w, const tally_summary *s)
+{
+    size_t used = 0;
+    for (int i = 0; i < STAGE_INSTANCES && w->plan->breakers && s->tries.opened_ns; i++) {
+        int64_t ns = s->tries.stopped_ns[i];
+        char after[16] = "never";
+        if (ns >= 0)
+            snprintf(after, sizeof after, "%lld", (long long)(ns + 500000) / 1000000);
+        used += (size_t)snprintf(text + used, CELL - used, "%s%s", i ? "/" : "", after);
+    }
+    if (used)
+        snprintf(text + used, CELL - used, " ms");
 }
 
 static void cell_flaps(char *text, const world *w, const tally_summary *s)
@@ -123,8 +152,11 @@ static const struct {
     {"callers waiting at the same time, at most", cell_waiting},
     {"time callers spent waiting, all together", cell_waited},
     {"calls that reached the sick service", cell_reached},
-    {"probes", cell_probes},
-    {"probes of all instances at each try", cell_probes_each},
+    {"A / B / C open after the first of them", cell_stopped},
+    {"calls wasted once the first was open", cell_wasted},
+    {"half-open periods", cell_tries},
+    {"probes in one, as they arrived", cell_probes_each},
+    {"probes in all", cell_probes},
     {"flapping (OPEN → HALF-OPEN → OPEN)", cell_flaps},
     {"time in which instances disagreed", cell_disagreed},
     {"from healing until all were closed", cell_closed},
@@ -171,6 +203,20 @@ static void print_head(lab *l)
     out_line(&l->out, "%s%s%s", out_paint(&l->out, OUT_BOLD), line, out_paint(&l->out, OUT_PLAIN));
 }
 
+static void add_tries(json_t *object, const tally_tries *t)
+{
+    json_t *stopped = json_array();
+    for (int i = 0; i < STAGE_INSTANCES; i++)
+        json_array_append_new(stopped,
+                              json_integer(t->stopped_ns[i] < 0 ? -1 : t->stopped_ns[i] / 1000000));
+    json_object_set_new(object, "tries", json_integer((json_int_t)t->tries));
+    json_object_set_new(object, "probes_arrived", json_integer((json_int_t)t->probes));
+    json_object_set_new(object, "probes_fewest", json_integer((json_int_t)t->fewest));
+    json_object_set_new(object, "probes_most", json_integer((json_int_t)t->most));
+    json_object_set_new(object, "wasted", json_integer((json_int_t)t->wasted));
+    json_object_set_new(object, "open_after_first_ms", stopped);
+}
+
 static json_t *summary_json(const world *w, const tally_summary *s)
 {
     json_t *object = json_pack(
@@ -190,6 +236,7 @@ static json_t *summary_json(const world *w, const tally_summary *s)
                   (json_int_t)(s->closed_after_ns < 0 ? -1 : s->closed_after_ns / 1000000));
     json_object_update(object, more);
     json_decref(more);
+    add_tries(object, &s->tries);
     return object;
 }
 
@@ -208,7 +255,8 @@ void story_table(lab *l)
 {
     tally_summary summaries[STAGE_WORLDS_MAX];
     for (int w = 0; w < l->world_count; w++)
-        tally_summarize(&l->worlds[w].tally, swg_clock_ns(), &summaries[w]);
+        tally_summarize(&l->worlds[w].tally, stage_is_together(l->worlds[w].plan), swg_clock_ns(),
+                        &summaries[w]);
     if (l->json) {
         print_json(l, summaries);
         return;

@@ -78,7 +78,7 @@ static void add(tally *t, int instance, double at_s, swg_state from, swg_state t
 static tally_summary summarize(tally *t)
 {
     tally_summary s;
-    tally_summarize(t, 100 * SECOND, &s);
+    tally_summarize(t, false, 100 * SECOND, &s);
     return s;
 }
 

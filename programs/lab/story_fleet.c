@@ -1,0 +1,172 @@
+/* The fleet's own part of the story: what it decides, who hears of it when, and what happens to
+ * Redis. */
+#include "story.h"
+
+#include "fleet_event.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what the fleet decides ---------------------------------------------------------------- */
+
+typedef struct view {
+    const pending *first;
+    unsigned calls, failures; /* of all who took it */
+    int open;                 /* own breakers that were */
+    char who[96];             /* "B, A 4 ms later, C 11 ms later" */
+} view;
+
+static bool same_view(const pending *a, const pending *b)
+{
+    return b->event.scope == SWG_SCOPE_FLEET && a->member->world == b->member->world &&
+           a->event.epoch == b->event.epoch;
+}
+
+static void add_member(view *v, const pending *p)
+{
+    size_t used = strlen(v->who);
+    int64_t later_ns = p->event.at_ns - v->first->event.at_ns;
+    v->calls += p->event.calls;
+    v->failures += p->event.failures;
+    if (used == 0)
+        snprintf(v->who, sizeof v->who, "%c", 'A' + p->member->index);
+    else
+        snprintf(v->who + used, sizeof v->who - used, ", %c %.0f ms later", 'A' + p->member->index,
+                 (double)later_ns / 1e6);
+}
+
+static void count_open(view *v)
+{
+    const world *w = v->first->member->world;
+    for (int i = 0; i < STAGE_INSTANCES; i++) {
+        const standing *s = &w->instances[i].standing;
+        v->open += s->own != SWG_CLOSED && s->own_since_ns <= v->first->event.at_ns;
+    }
+}
+
+/* An instance that hears of it much later is told apart. */
+static void gather(lab *l, int at, view *v)
+{
+    v->first = &l->pending[at];
+    for (int i = at; i < l->pending_count; i++) {
+        pending *p = &l->pending[i];
+        if (p->told || !same_view(v->first, p))
+            continue;
+        p->told = true;
+        add_member(v, p);
+    }
+    count_open(v);
+}
+
+static const char *why(char text[EVIDENCE_MAX], const view *v)
+{
+    const swg_event *e = &v->first->event;
+    if (e->to == SWG_HALF_OPEN)
+        snprintf(text, EVIDENCE_MAX, "the wait is over, probing");
+    else if (e->from == SWG_HALF_OPEN)
+        snprintf(text, EVIDENCE_MAX, "%u of %u probes %s",
+                 e->to == SWG_OPEN ? v->failures : v->calls - v->failures, v->calls,
+                 e->to == SWG_OPEN ? "failed" : "passed");
+    else if (e->to == SWG_CLOSED)
+        snprintf(text, EVIDENCE_MAX, "closed");
+    else
+        snprintf(text, EVIDENCE_MAX, "%d of %d own breakers open", v->open, STAGE_INSTANCES);
+    return text;
+}
+
+void story_view(lab *l, int at)
+{
+    char reason[EVIDENCE_MAX], next[64];
+    view v = {0};
+    const out *o = &l->out;
+    const swg_event *e = &l->pending[at].event;
+    swg_state to = (swg_state)e->to;
+    if (l->pending[at].told)
+        return;
+    gather(l, at, &v);
+    story_what_next(next, sizeof next, e);
+    out_line(&l->out, "%6.1f s  %s%s %s → %s%s: %s%s (%s)", (double)(e->at_ns - l->start_ns) / 1e9,
+             out_paint(o, out_state_style(to, 0)), out_state_sign(to, 0),
+             v.first->member->world->plan->name, out_state_word(to, 0), out_paint(o, OUT_PLAIN),
+             why(reason, &v), next, v.who);
+}
+
+void story_mode(const member *m, const swg_event *event)
+{
+    char what[EVIDENCE_MAX];
+    lab *l = m->world->lab;
+    if (event->at_ns >= l->start_ns) /* joining is before the story begins */
+        out_line(&l->out, "%6.1f s  · %s Instance-%c %s",
+                 (double)(event->at_ns - l->start_ns) / 1e9, m->world->plan->name, 'A' + m->index,
+                 fleet_event_text(what, event));
+}
+
+/* ---- what happens to Redis ----------------------------------------------------------------- */
+
+static const char *const done[] = {
+    "killed Redis (SIGKILL): nobody answers the fleet's clients",
+    "froze Redis (SIGSTOP): connections stay, nobody answers",
+    "thawed Redis: it answers again",
+    "restarted Redis, empty: it knows nothing",
+};
+
+void story_redis(lab *l, redis_action action)
+{
+    const out *o = &l->out;
+    story_flush(l, INT64_MAX);
+    if (l->json)
+        story_emit(l, "redis", json_pack("{s:s}", "done", redis_actions[action]));
+    else
+        story_tell(l, "%s✱ %s%s", out_paint(o, OUT_BOLD), done[action], out_paint(o, OUT_PLAIN));
+}
+
+static json_t *gone_json(const world *w)
+{
+    const span *s = &w->gone;
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "world", w->plan->name, "ms",
+                     (json_int_t)(s->ended_ns - s->began_ns) / 1000000, "sent", (json_int_t)s->sent,
+                     "answered", (json_int_t)s->classes[LOAD_ANSWERED].count, "rejected",
+                     (json_int_t)s->classes[LOAD_REJECTED].count, "failed",
+                     (json_int_t)s->classes[LOAD_FAILED].count, "lost",
+                     (json_int_t)s->classes[LOAD_LOST].count);
+}
+
+static void print_gone(lab *l, const world *w)
+{
+    char sent[OUT_NUMBER_MAX], answered[OUT_NUMBER_MAX], took[OUT_NUMBER_MAX];
+    const span *s = &w->gone;
+    uint64_t not = s->classes[LOAD_REJECTED].count + s->classes[LOAD_FAILED].count +
+                   s->classes[LOAD_LOST].count;
+    out_line(&l->out, "            %s: without Redis for %s, %s calls: %s answered, %llu not",
+             w->plan->name, out_seconds(took, s->ended_ns - s->began_ns), out_count(sent, s->sent),
+             out_count(answered, s->classes[LOAD_ANSWERED].count), (unsigned long long)not );
+}
+
+void story_gone(lab *l)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < l->world_count; i++) {
+        const world *w = &l->worlds[i];
+        if (!w->plan->redis || w->gone.began_ns == 0)
+            continue;
+        if (l->json)
+            json_array_append_new(list, gone_json(w));
+        else
+            print_gone(l, w);
+    }
+    if (l->json)
+        story_emit(l, "without_redis", json_pack("{s:O}", "worlds", list));
+    json_decref(list);
+}
+
+void story_together(lab *l, const world *w)
+{
+    char took[OUT_NUMBER_MAX];
+    if (l->json)
+        story_emit(l, "together",
+                   json_pack("{s:s, s:I}", "world", w->plan->name, "after_ms",
+                             (json_int_t)(w->together_ns - w->restarted_ns) / 1000000));
+    else
+        story_tell(l, "● %s is together again, %s after Redis came back", w->plan->name,
+                   out_seconds(took, w->together_ns - w->restarted_ns));
+}
