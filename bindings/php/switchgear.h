@@ -11,7 +11,7 @@ typedef enum swg_verdict {
     SWG_PERMITTED = 0, SWG_REJECTED_OPEN = 1, SWG_REJECTED_PROBING = 2, SWG_REJECTED_RAMP = 3, SWG_REJECTED_RATE = 4, SWG_REJECTED_BULKHEAD = 5, SWG_REJECTED_FORCED = 6, SWG_REJECTED_SHED = 7,
 } swg_verdict;
 typedef enum swg_outcome {
-    SWG_SUCCESS = 0, SWG_FAILURE = 1, SWG_TIMEOUT = 2, SWG_IGNORED = 3, SWG_CANCELLED = 4,
+    SWG_SUCCESS = 0, SWG_FAILURE = 1, SWG_TIMEOUT = 2, SWG_IGNORED = 3, SWG_CANCELLED = 4, SWG_FAILURE_LOCAL = 5,
 } swg_outcome;
 typedef enum swg_state { SWG_CLOSED = 0, SWG_OPEN = 1, SWG_HALF_OPEN = 2 } swg_state;
 typedef enum swg_override {
@@ -21,14 +21,15 @@ typedef enum swg_override {
     SWG_DRY_RUN = 3
 } swg_override;
 typedef enum swg_cause {
-    SWG_CAUSE_NONE = 0, SWG_CAUSE_FAILURE_RATE = 1, SWG_CAUSE_SLOW_RATE = 2, SWG_CAUSE_CONSECUTIVE = 3, SWG_CAUSE_STALL = 4, SWG_CAUSE_WAIT_OVER = 5, SWG_CAUSE_PROBES_PASSED = 6, SWG_CAUSE_PROBES_FAILED = 7, SWG_CAUSE_PROBES_SLOW = 8, SWG_CAUSE_RESET = 9, SWG_CAUSE_OVERRIDE = 10,
+    SWG_CAUSE_NONE = 0, SWG_CAUSE_FAILURE_RATE = 1, SWG_CAUSE_SLOW_RATE = 2, SWG_CAUSE_CONSECUTIVE = 3, SWG_CAUSE_STALL = 4, SWG_CAUSE_WAIT_OVER = 5, SWG_CAUSE_PROBES_PASSED = 6, SWG_CAUSE_PROBES_FAILED = 7, SWG_CAUSE_PROBES_SLOW = 8, SWG_CAUSE_RESET = 9, SWG_CAUSE_OVERRIDE = 10, SWG_CAUSE_FLEET = 11,
 } swg_cause;
 typedef enum swg_retry_end {
     SWG_RETRY_GOING = 0, SWG_RETRY_DONE = 1, SWG_RETRY_FINAL = 2, SWG_RETRY_ATTEMPTS = 3, SWG_RETRY_DEADLINE = 4, SWG_RETRY_CIRCUIT = 5, SWG_RETRY_BUDGET = 6,
 } swg_retry_end;
 typedef struct swg_permit {
     int64_t acquired_ns;
-    int64_t retry_ns;
+    int64_t
+        retry_ns;
     uint64_t epoch;
     uint32_t circuit;
     uint16_t owner;
@@ -122,12 +123,12 @@ typedef struct swg_snapshot {
     uint32_t probes_out;
     uint32_t probes_in;
     uint32_t inflight;
-    uint64_t outcomes[5];
+    uint64_t outcomes[6];
     uint64_t slow;
     uint64_t stale;
     uint64_t rejected[8];
     uint64_t would_reject[8];
-    uint64_t transitions[11];
+    uint64_t transitions[12];
     int64_t state_ns[3];
     int64_t last_outcome_ns;
     uint64_t config_conflicts;
@@ -138,7 +139,10 @@ typedef struct swg_snapshot {
     uint64_t retries;
     uint64_t retries_recovered;
     uint64_t retries_denied[7];
-    uint64_t reserved[12];
+    uint32_t gate;
+    uint32_t gate_permits;
+    int64_t gate_until_ns;
+    uint64_t reserved[10];
 } swg_snapshot;
 int swg_circuit_open(swg_circuit **circuit, swg_panel *panel, const char *name,
                      const swg_circuit_config *config);

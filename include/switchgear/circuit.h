@@ -79,7 +79,10 @@ typedef struct swg_snapshot {
     uint64_t retries;           /* granted, hedges included */
     uint64_t retries_recovered; /* calls that succeeded at a retry or hedge */
     uint64_t retries_denied[SWG_RETRY_END_COUNT]; /* by enum swg_retry_end */
-    uint64_t reserved[12];
+    uint32_t gate;         /* what the fleet says of it now: enum swg_gate_mode, see gate.h */
+    uint32_t gate_permits; /* probes of the fleet not taken yet */
+    int64_t gate_until_ns; /* 0: none */
+    uint64_t reserved[10];
 } swg_snapshot;
 
 #ifndef __cplusplus

@@ -39,7 +39,9 @@ typedef enum swg_curl_kind { SWG_CURL_STATUS = 0, SWG_CURL_CODE = 1 } swg_curl_k
  *           400-499, 501, 505                 ignored: the request is to blame
  *           other 500-599                     failure
  *   code    OPERATION_TIMEDOUT                timeout, repeated if idempotent
- *           COULDNT_RESOLVE_HOST, _PROXY, COULDNT_CONNECT   failure, always repeated
+ *           COULDNT_RESOLVE_HOST, _PROXY   failure of local origin, always repeated
+ *           COULDNT_CONNECT                failure, always repeated; of local origin if no route,
+ *                                          address or descriptor was to be had
  *           PEER_FAILED_VERIFICATION, SSL_* of a certificate or its setup   failure, never repeated
  *           WRITE_ERROR, READ_ERROR, ABORTED_BY_CALLBACK, OUT_OF_MEMORY, URL_MALFORMAT,
  *           UNSUPPORTED_PROTOCOL, FAILED_INIT, BAD_FUNCTION_ARGUMENT, FILESIZE_EXCEEDED and others

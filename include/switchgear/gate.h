@@ -65,7 +65,8 @@ typedef struct swg_gate_reading {
     uint64_t slow;     /* of those */
     uint64_t ended;    /* all outcomes */
     uint64_t refused;  /* SWG_REJECTED_OPEN and SWG_REJECTED_PROBING */
-    uint64_t reserved[4];
+    uint64_t local;    /* of the failures, those of local origin: SWG_FAILURE_LOCAL */
+    uint64_t reserved[3];
 } swg_gate_reading;
 
 /* Publishes a gate. `*left` (may be NULL) is the number of permits of the gate before that nobody
@@ -78,6 +79,12 @@ int swg_gate_read(const swg_circuit *circuit, int64_t now_ns, swg_gate_reading *
 
 /* The same, and results start anew from zero.  Threads: one authority. */
 int swg_gate_collect(swg_circuit *circuit, int64_t now_ns, swg_gate_reading *reading);
+
+/* The authority's own probes passed: closes the circuit's own breaker if it is open or half-open,
+ * with cause SWG_CAUSE_FLEET, a new epoch and window and wait forgotten, so that this host need not
+ * probe once more by itself.
+ * Errors: SWG_EINVAL.  Threads: any thread, any process; lock-free. */
+int swg_gate_close(swg_circuit *circuit, int64_t now_ns);
 
 /* Journals an event the caller filled but for sequence, wall_ms and pid. NULL circuit: of none, the
  * name is the caller's. `scope` must not be SWG_SCOPE_HOST.

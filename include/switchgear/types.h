@@ -70,10 +70,12 @@ typedef enum swg_verdict {
 #define SWG_OUTCOMES(X)                                                                            \
     X(SWG_SUCCESS, 0, "success")                                                                   \
     X(SWG_FAILURE, 1, "failure")                                                                   \
-    X(SWG_TIMEOUT, 2, "timeout")     /* a failure, counted apart */                                \
-    X(SWG_IGNORED, 3, "ignored")     /* says nothing about the dependency: a 404, say */           \
-    X(SWG_CANCELLED, 4, "cancelled") /* never came to an end; only gives back */
-#define SWG_OUTCOME_COUNT 5
+    X(SWG_TIMEOUT, 2, "timeout")             /* a failure, counted apart */                        \
+    X(SWG_IGNORED, 3, "ignored")             /* says nothing about the dependency: a 404, say */   \
+    X(SWG_CANCELLED, 4, "cancelled")         /* never came to an end; only gives back */           \
+    X(SWG_FAILURE_LOCAL, 5, "failure_local") /* a failure that never left this host: no name, no   \
+                                                route, no descriptors. The fleet weighs it less */
+#define SWG_OUTCOME_COUNT 6
 
 typedef enum swg_outcome {
 #define SWG_X(name, value, text) name = value,
@@ -105,8 +107,9 @@ typedef enum swg_override {
     X(SWG_CAUSE_PROBES_FAILED, 7, "probes_failed") /* half-open -> open; limit: failure_pct */     \
     X(SWG_CAUSE_PROBES_SLOW, 8, "probes_slow")     /* half-open -> open; limit: slow_pct */        \
     X(SWG_CAUSE_RESET, 9, "reset")                 /* swg_circuit_reset */                         \
-    X(SWG_CAUSE_OVERRIDE, 10, "override") /* no transition: an override was set or lifted */
-#define SWG_CAUSE_COUNT 11
+    X(SWG_CAUSE_OVERRIDE, 10, "override") /* no transition: an override was set or lifted */       \
+    X(SWG_CAUSE_FLEET, 11, "fleet")       /* closed with the fleet, whose probes passed */
+#define SWG_CAUSE_COUNT 12
 
 typedef enum swg_cause {
 #define SWG_X(name, value, text) name = value,

@@ -53,7 +53,6 @@ typedef struct swg_cell {
     _Alignas(64) swg_ai64 seen; /* latest time of a transition, a probe granted, an exact outcome */
     swg_au64 outcomes[SWG_OUTCOME_COUNT];
     swg_au64 slow_calls;
-    swg_au64 stale;
 
     /* Lines 2 and 3. */
     _Alignas(64) swg_au64 rejected[SWG_VERDICT_COUNT];
@@ -76,9 +75,9 @@ typedef struct swg_cell {
 
     /* Line 7. */
     _Alignas(64) swg_au32 transitions[SWG_CAUSE_COUNT];
-    swg_au32 claim;        /* see store/directory.h */
+    swg_au32 claim; /* see store/directory.h */
+    swg_au32 config_conflicts;
     swg_ai64 last_outcome; /* of those not counted in a stripe */
-    swg_au64 config_conflicts;
 } swg_cell;
 
 _Static_assert(sizeof(swg_cell) == 512, "an idle circuit touches 512 bytes");
@@ -110,8 +109,9 @@ typedef struct swg_window {
     swg_au64 retries;
     swg_au64 recovered;
     swg_au64 quantile; /* latency after which a second attempt is made, see quantile.h */
-    swg_au64 free;
+    swg_au64 stale;    /* outcomes of an earlier epoch */
     swg_au64 denied[SWG_RETRY_END_COUNT];
+    swg_au64 gate_old_local; /* of those in gate_old, failures of local origin */
 } swg_window;
 
 _Static_assert(sizeof(swg_window) == 704, "whole cache lines");
@@ -171,6 +171,11 @@ static inline swg__limits swg__limits_read(const swg_cell *cell)
         .probes = swg__between(word >> 54 & 0x1f, 1, SWG__PROBES_MAX),
     };
     return limits;
+}
+
+static inline bool swg__is_failure(swg_outcome outcome)
+{
+    return outcome == SWG_FAILURE || outcome == SWG_TIMEOUT || outcome == SWG_FAILURE_LOCAL;
 }
 
 /* Raises a time; pairs with nothing but itself: readers take whatever maximum they find. */

@@ -65,15 +65,13 @@ int swg__probe_take(swg_window *window, uint64_t epoch, uint32_t probes, uint16_
 
 static unsigned ended_state(swg_outcome outcome, bool slow)
 {
-    switch (outcome) {
-    case SWG_SUCCESS:
-        return slow ? PASSED_SLOWLY : PASSED;
-    case SWG_FAILURE:
-    case SWG_TIMEOUT:
+    if (swg__is_failure(outcome)) {
         return slow ? FAILED_SLOWLY : FAILED;
-    default:
-        return FREE;
     }
+    if (outcome == SWG_SUCCESS) {
+        return slow ? PASSED_SLOWLY : PASSED;
+    }
+    return FREE;
 }
 
 bool swg__probe_end(swg_window *window, unsigned lease, const swg_permit *permit,

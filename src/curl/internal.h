@@ -15,6 +15,11 @@ typedef struct swg__judgement {
     bool repeatable;
 } swg__judgement;
 
+static inline bool swg__curl_failed(swg_outcome outcome)
+{
+    return outcome == SWG_FAILURE || outcome == SWG_TIMEOUT || outcome == SWG_FAILURE_LOCAL;
+}
+
 /* A copy in full of what the caller gave (NULL: all zero). SWG_EINVAL, SWG_ENEWER. */
 int swg__curl_take(swg_curl_config *full, const swg_curl_config *config);
 

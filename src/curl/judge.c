@@ -1,4 +1,5 @@
 /* What a transfer's end says about the dependency. */
+#include <errno.h>
 #include <string.h>
 
 #include "internal.h"
@@ -25,8 +26,8 @@ static const swg_curl_rule rules[] = {
     STATUS(505, 505, SWG_IGNORED, NEVER),
     STATUS(506, 599, SWG_FAILURE, NEVER),
     CODE(OPERATION_TIMEDOUT, SWG_TIMEOUT, IDEMPOTENT),
-    CODE(COULDNT_RESOLVE_HOST, SWG_FAILURE, ALWAYS),
-    CODE(COULDNT_RESOLVE_PROXY, SWG_FAILURE, ALWAYS),
+    CODE(COULDNT_RESOLVE_HOST, SWG_FAILURE_LOCAL, ALWAYS),
+    CODE(COULDNT_RESOLVE_PROXY, SWG_FAILURE_LOCAL, ALWAYS),
     CODE(COULDNT_CONNECT, SWG_FAILURE, ALWAYS),
     CODE(PEER_FAILED_VERIFICATION, SWG_FAILURE, NEVER),
     CODE(SSL_CACERT_BADFILE, SWG_CANCELLED, NEVER),
@@ -96,6 +97,31 @@ bool swg__curl_idempotent(const swg_curl_config *config, CURL *easy)
     return config->idempotent != 0;
 }
 
+/* Did the attempt to connect end on this host? Nobody at the port, or silence, is the other's. */
+static bool is_local(CURL *easy)
+{
+    long error = 0;
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+    switch (error) {
+    case EACCES:
+    case EADDRNOTAVAIL:
+    case EHOSTUNREACH:
+    case EMFILE:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENFILE:
+    case EPERM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_ours(const swg_curl_rule *rule)
+{
+    return rule >= rules && rule < rules + sizeof(rules) / sizeof(rules[0]);
+}
+
 swg__judgement swg__curl_judge(const swg_curl_config *config, CURL *easy, CURLcode code)
 {
     swg__judgement j = {.code = code};
@@ -105,6 +131,9 @@ swg__judgement swg__curl_judge(const swg_curl_config *config, CURL *easy, CURLco
     curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
     const swg_curl_rule *rule = rule_for(config, code, j.status);
     j.outcome = (swg_outcome)(rule->outcome < SWG_OUTCOME_COUNT ? rule->outcome : SWG_FAILURE);
+    if (code == CURLE_COULDNT_CONNECT && is_ours(rule) && is_local(easy)) {
+        j.outcome = SWG_FAILURE_LOCAL;
+    }
     j.repeatable = rule->repeat == SWG_CURL_REPEAT_ALWAYS ||
                    (rule->repeat == SWG_CURL_REPEAT_IDEMPOTENT &&
                     (sent == 0 || swg__curl_idempotent(config, easy)));

@@ -221,7 +221,7 @@ static void on_end(swg_curl *curl, transfer *t, CURL *easy, CURLcode code, int64
     leg *l = easy == t->legs[1].easy ? &t->legs[1] : &t->legs[0];
     leg *other = l == &t->legs[0] ? &t->legs[1] : &t->legs[0];
     const swg__judgement j = swg__curl_judge(&t->config, easy, code);
-    const bool failed = j.outcome == SWG_FAILURE || j.outcome == SWG_TIMEOUT;
+    const bool failed = swg__curl_failed(j.outcome);
     swg_release(t->circuit, &l->permit, j.outcome, now_ns);
     if (failed && other->easy != NULL) {
         stop_leg(curl, t, l);

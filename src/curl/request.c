@@ -82,8 +82,8 @@ int swg__curl_prepare(const swg_curl_config *config, CURL *easy, swg_curl_body *
 
 void swg__curl_fall_back(const swg_curl_config *config, swg_curl_result *result)
 {
-    const bool came_to_nothing = result->verdict != SWG_PERMITTED ||
-                                 result->outcome == SWG_FAILURE || result->outcome == SWG_TIMEOUT;
+    const bool came_to_nothing =
+        result->verdict != SWG_PERMITTED || swg__curl_failed((swg_outcome)result->outcome);
     if (came_to_nothing && config->fallback != NULL && config->fallback(config->arg, result)) {
         result->fell_back = 1;
     }

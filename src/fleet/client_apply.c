@@ -84,6 +84,18 @@ static void set_times(struct client_circuit *c, const struct swg_step_view *v, i
 }
 
 /* A new epoch: nothing of the old one counts any more, neither evidence nor leases. */
+/* The fleet has let its probes find out: this host's own breaker need not once more. Not if a probe
+ * of ours failed where the others passed, nor after a time on our own, when ours may know better.
+ */
+static void close_ours(const swg_fleet *fleet, struct client_circuit *c, int from, int64_t now)
+{
+    bool together = fleet->shards[c->shard].mode == SWG_FLEET_FLEET;
+
+    if (together && !c->failed && c->state == SWG_STEP_CLOSED && from != SWG_STEP_CLOSED &&
+        from != SWG_STEP_DISABLED)
+        swg_gate_close(c->circuit, now);
+}
+
 static void take_view(swg_fleet *fleet, struct client_circuit *c, const struct swg_step_view *v,
                       int64_t now)
 {
@@ -102,6 +114,7 @@ static void take_view(swg_fleet *fleet, struct client_circuit *c, const struct s
         journal(fleet, c, from, now);
     if (c->state == SWG_STEP_CLOSED)
         c->told_refused = c->refused;
+    close_ours(fleet, c, from, now);
     swg__client_forget_leases(c);
     c->round = (c->round + 1) & SWG_GATE_ROUND_MAX;
     c->thin_from = 0;
@@ -182,6 +195,7 @@ static void apply_header(swg_fleet *fleet, struct client_shard *shard, int64_t n
     shard->cursor = r->cursor;
     shard->reporters = r->reporters;
     shard->round_trip = now - shard->sent_at;
+    swg__client_metrics_took(fleet, shard->round_trip);
     shard->pace = swg__client_min(
         swg__client_max(r->next * US, (int64_t)fleet->config.interval_ms * MS), PACE_MAX_NS);
     jitter = shard->pace / 5;
@@ -223,4 +237,5 @@ void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now
     swg__client_mode_reply(fleet, shard, r->more, now);
     swg__client_publish_all(fleet, shard, now);
     swg__client_heard(fleet, shard, now);
+    swg__client_ask_done(shard, true, now);
 }

@@ -35,6 +35,7 @@ static void move(struct client_circuit *c, int from, int to, int outcome, uint32
     for (struct client_lease *l; count > 0 && (l = first_in(c, from, now)); count--) {
         l->state = (uint8_t)to;
         l->outcome = (uint8_t)outcome;
+        c->failed |= to == LEASE_DONE && outcome == SWG_STEP_FAILED;
     }
 }
 
@@ -176,13 +177,13 @@ int swg__client_wants(const struct client_circuit *c, int64_t now)
     uint64_t turned_away = c->refused - c->told_refused;
     int room = 0;
 
-    if (now < c->wait_until || c->given > 0 || now - c->refused_at >= INTEREST_NS)
+    if (now < c->wait_until || c->given > 0 || (now - c->refused_at >= INTEREST_NS && !c->asked))
         return 0;
     if (c->state != SWG_STEP_HALF && (c->state != SWG_STEP_OPEN || now < c->until))
         return 0;
     for (int i = 0; i < CLIENT_LEASES; i++)
         room += c->lease[i].state == LEASE_FREE;
-    if (turned_away == 0 && c->unused > 0)
+    if (turned_away == 0 && (c->unused > 0 || c->asked))
         turned_away = 1;
     room = (int)swg__client_min(room, CLIENT_WANT);
     return (int)swg__client_min((int64_t)swg__client_min((int64_t)turned_away, CLIENT_WANT), room);
@@ -194,5 +195,6 @@ void swg__client_forget_leases(struct client_circuit *c)
         c->lease[i].state = LEASE_FREE;
     c->given = 0;
     c->unused = 0;
+    c->failed = false;
     c->wait_until = 0;
 }

@@ -10,14 +10,14 @@ enum { NOTHING, SOON, NOW };
 
 static bool same(const struct client_sums *a, const struct client_sums *b)
 {
-    return a->n == b->n && a->f == b->f && a->s == b->s;
+    return a->n == b->n && a->f == b->f && a->s == b->s && a->l == b->l;
 }
 
 /* Trouble is told at once; mere traffic a few times in a window, which also keeps its record alive
  * in Redis. A window that emptied is told once. */
 static int evidence_need(const struct client_circuit *c, int64_t now)
 {
-    bool trouble = c->sums.f > 0 || c->sums.s > 0 || c->told.f > 0 || c->told.s > 0;
+    bool trouble = c->sums.f + c->sums.s + c->sums.l > 0 || c->told.f + c->told.s + c->told.l > 0;
     bool turned = c->is_open != c->told_open;
 
     if (same(&c->sums, &c->told) && !turned && (c->sums.n == 0 || now < c->told_at))
@@ -40,7 +40,7 @@ static int need_of(const struct client_circuit *c, int64_t now)
 {
     bool timed = c->state == SWG_STEP_FORCED || c->state == SWG_STEP_DISABLED;
 
-    if (c->claim || c->offer || has_results(c) || swg__client_wants(c, now) > 0)
+    if (c->claim || c->asked || c->offer || has_results(c) || swg__client_wants(c, now) > 0)
         return NOW;
     if (timed)
         return now >= c->until ? NOW : NOTHING;
@@ -77,6 +77,7 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
         e->n = c->sums.n;
         e->f = c->sums.f;
         e->s = c->sums.s;
+        e->l = c->sums.l;
         e->local_open = c->is_open;
     }
     e->want = swg__client_wants(c, now);
@@ -84,6 +85,7 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
     e->has_config = c->offer;
     e->config = c->config;
     swg__client_results(c, seq, e);
+    c->asked = false;
     c->sent_seq = seq;
     c->sent_epoch = c->epoch;
     c->sent_sums = c->sums;
@@ -150,6 +152,7 @@ void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t 
     }
     shard->inflight = true;
     shard->heard = 0;
+    swg__client_ask_sent(fleet, shard);
     shard->sent_at = now;
     shard->sent_cursor = shard->cursor;
     shard->entries = fleet->request.entries;

@@ -6,6 +6,7 @@ static struct client_sample sample(const swg_gate_reading *r, int64_t now)
     return (struct client_sample){.at = now,
                                   .calls = r->calls,
                                   .failures = r->failures,
+                                  .local = r->local,
                                   .slow = r->slow,
                                   .ended = r->ended,
                                   .inflight = r->inflight};
@@ -49,14 +50,16 @@ static void sum(struct client_circuit *c, const swg_gate_reading *r, int64_t now
     int64_t stuck = hung(c, r, now);
     int64_t n = grown(r->calls, base->calls) + stuck;
     int64_t f = swg__client_min(grown(r->failures, base->failures), n);
+    int64_t l = swg__client_min(grown(r->local, base->local), f);
     int64_t s = swg__client_min(grown(r->slow, base->slow) + stuck, n);
 
     while (n > SWG_STEP_CALLS) { /* only the shares matter */
         n /= 2;
         f /= 2;
         s /= 2;
+        l /= 2;
     }
-    c->sums = (struct client_sums){.n = n, .f = f, .s = s};
+    c->sums = (struct client_sums){.n = n, .f = f - l, .s = s, .l = l};
 }
 
 void swg__client_window_add(struct client_circuit *c, const swg_gate_reading *reading, int64_t now)

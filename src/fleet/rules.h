@@ -31,8 +31,8 @@ static inline bool swg_rule_trip(bool bad, int64_t n, int64_t calls_min, int64_t
     return bad && n >= calls_min && bad_reporters >= quorum;
 }
 
-/* The other way from closed to open: the hosts' own breakers have judged, by failures in a row, stalls
- * or whatever else shows in no rate. Enough of them, and a share of those that report. */
+/* The other way from closed to open: the hosts' own breakers have judged, by failures in a row,
+ * stalls or whatever else shows in no rate. Enough of them, and a share of those that report. */
 static inline bool swg_rule_votes(int64_t votes, int64_t reporters, int64_t quorum,
                                   int64_t fail_pct)
 {

@@ -4,6 +4,7 @@
 
 #include "core/adapt.h"
 #include "core/bulkhead.h"
+#include "core/gate.h"
 #include "core/probe.h"
 #include "core/shed.h"
 #include "core/window.h"
@@ -75,7 +76,7 @@ static void read_counters(swg_snapshot *s, const swg__parts *parts)
     }
     s->outcomes[SWG_SUCCESS] += swg__successes(parts);
     s->slow = swg__load_relaxed_u64(&cell->slow_calls);
-    s->stale = swg__load_relaxed_u64(&cell->stale);
+    s->stale = swg__load_relaxed_u64(&parts->window->stale);
     for (int i = 0; i < SWG_VERDICT_COUNT; i++) {
         s->rejected[i] = swg__load_relaxed_u64(&cell->rejected[i]);
         s->would_reject[i] = swg__load_relaxed_u64(&cell->would_reject[i]);
@@ -86,7 +87,7 @@ static void read_counters(swg_snapshot *s, const swg__parts *parts)
     for (int i = 0; i < SWG_CAUSE_COUNT; i++) {
         s->transitions[i] = swg__load_relaxed_u32(&cell->transitions[i]);
     }
-    s->config_conflicts = swg__load_relaxed_u64(&cell->config_conflicts);
+    s->config_conflicts = swg__load_relaxed_u32(&cell->config_conflicts);
 }
 
 /* Time in the present state, up to now, is added to what is on record; `word` is the record's
@@ -127,6 +128,17 @@ static void read_limits(swg_snapshot *s, const swg__parts *parts, int64_t now_ns
     }
 }
 
+/* What an authority outside, the fleet, has to say. */
+static void read_gate(swg_snapshot *s, const swg__parts *parts, int64_t now_ns)
+{
+    const uint64_t word = swg__load_seq_u64(&parts->cell->advice);
+    s->gate = swg__gate_mode_now(word, now_ns);
+    if (s->gate != SWG__GATE_NONE) {
+        s->gate_permits = s->gate == SWG__GATE_PROBING ? swg__gate_argument(word) : 0;
+        s->gate_until_ns = now_ns + swg__gate_wait_ns(word, now_ns);
+    }
+}
+
 int swg_circuit_read(const swg_circuit *circuit, int64_t now_ns, swg_snapshot *snapshot)
 {
     if (circuit == NULL || snapshot == NULL) {
@@ -143,6 +155,7 @@ int swg_circuit_read(const swg_circuit *circuit, int64_t now_ns, swg_snapshot *s
     read_counters(snapshot, parts);
     read_times(snapshot, parts, now);
     read_limits(snapshot, parts, now);
+    read_gate(snapshot, parts, now_ns);
     swg__settings_load(parts->cell, &snapshot->config);
     return SWG_OK;
 }

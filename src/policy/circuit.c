@@ -43,7 +43,7 @@ static int adopt(swg_circuit **circuit, swg_panel *panel, uint32_t number,
     if (!asked || same_config((*circuit)->parts.cell, settled)) {
         return SWG_OK;
     }
-    swg__add_relaxed_u64(&(*circuit)->parts.cell->config_conflicts, 1);
+    swg__add_relaxed_u32(&(*circuit)->parts.cell->config_conflicts, 1);
     return SWG_DIFFERS;
 }
 

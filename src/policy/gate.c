@@ -85,15 +85,18 @@ void swg__gate_end(swg_circuit *circuit, const swg_permit *permit, swg__gate_res
     }
 }
 
-void swg__gate_note(swg_circuit *circuit, const swg_permit *permit, bool failed, bool slow)
+void swg__gate_note(swg_circuit *circuit, const swg_permit *permit, swg_outcome outcome, bool slow)
 {
     swg_window *window = circuit->parts.window;
     if (permit->acquired_ns >= swg__load_relaxed_i64(&window->gate_since)) {
         return;
     }
     swg__add_relaxed_u64(&window->gate_old[SWG__OLD_CALLS], 1);
-    if (failed) {
+    if (swg__is_failure(outcome)) {
         swg__add_relaxed_u64(&window->gate_old[SWG__OLD_FAILURES], 1);
+    }
+    if (outcome == SWG_FAILURE_LOCAL) {
+        swg__add_relaxed_u64(&window->gate_old_local, 1);
     }
     if (slow) {
         swg__add_relaxed_u64(&window->gate_old[SWG__OLD_SLOW], 1);
@@ -160,12 +163,14 @@ static void read_counters(const swg__parts *parts, swg_gate_reading *r)
 {
     const swg_cell *cell = parts->cell;
     const swg_window *window = parts->window;
-    const uint64_t failures = swg__load_relaxed_u64(&cell->outcomes[SWG_FAILURE]) +
+    const uint64_t local = swg__load_relaxed_u64(&cell->outcomes[SWG_FAILURE_LOCAL]);
+    const uint64_t failures = local + swg__load_relaxed_u64(&cell->outcomes[SWG_FAILURE]) +
                               swg__load_relaxed_u64(&cell->outcomes[SWG_TIMEOUT]);
     const uint64_t calls =
         failures + swg__load_relaxed_u64(&cell->outcomes[SWG_SUCCESS]) + swg__successes(parts);
     r->calls = without(calls, &window->gate_old[SWG__OLD_CALLS]);
     r->failures = without(failures, &window->gate_old[SWG__OLD_FAILURES]);
+    r->local = without(local, &window->gate_old_local);
     r->slow = without(swg__load_relaxed_u64(&cell->slow_calls), &window->gate_old[SWG__OLD_SLOW]);
     r->ended = calls + swg__load_relaxed_u64(&cell->outcomes[SWG_IGNORED]) +
                swg__load_relaxed_u64(&cell->outcomes[SWG_CANCELLED]);
@@ -215,6 +220,22 @@ int swg_gate_collect(swg_circuit *circuit, int64_t now_ns, swg_gate_reading *rea
         return SWG_EINVAL;
     }
     read_gate(circuit, now_ns, swg__gate_take(&circuit->parts.window->gate_results), reading);
+    return SWG_OK;
+}
+
+int swg_gate_close(swg_circuit *circuit, int64_t now_ns)
+{
+    const swg__evidence evidence = {.cause = SWG_CAUSE_FLEET};
+    if (circuit == NULL) {
+        return SWG_EINVAL;
+    }
+    const int64_t seen = swg__seen(&circuit->parts);
+    const int64_t at = seen > now_ns ? seen : now_ns;
+    uint64_t word = swg__load_seq_u64(&circuit->parts.cell->word);
+    while (swg__word_public(word) != SWG_CLOSED &&
+           !swg__move_closed(circuit, word, &evidence, at)) {
+        word = swg__load_seq_u64(&circuit->parts.cell->word);
+    }
     return SWG_OK;
 }
 

@@ -18,6 +18,6 @@ void swg__gate_end(swg_circuit *circuit, const swg_permit *permit, swg__gate_res
                    int64_t now_ns);
 
 /* An outcome of a call begun before the fleet's present view: counted apart. */
-void swg__gate_note(swg_circuit *circuit, const swg_permit *permit, bool failed, bool slow);
+void swg__gate_note(swg_circuit *circuit, const swg_permit *permit, swg_outcome outcome, bool slow);
 
 #endif

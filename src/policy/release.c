@@ -11,14 +11,9 @@
 #include "policy/transition.h"
 #include "store/settings.h"
 
-static bool is_failure(swg_outcome outcome)
-{
-    return outcome == SWG_FAILURE || outcome == SWG_TIMEOUT;
-}
-
 static bool is_counted(swg_outcome outcome)
 {
-    return outcome == SWG_SUCCESS || is_failure(outcome);
+    return outcome == SWG_SUCCESS || swg__is_failure(outcome);
 }
 
 /* Strictly longer than slow_ms; never, with slow calls off. */
@@ -107,7 +102,8 @@ static bool count_in_window(swg_circuit *circuit, uint64_t word, swg_outcome out
     if (outcome == SWG_SUCCESS && !slow && count_quickly(circuit, word, now_ns)) {
         return true;
     }
-    if (!swg__window_count(&circuit->parts, word, is_failure(outcome), slow, now_ns, &evidence)) {
+    if (!swg__window_count(&circuit->parts, word, swg__is_failure(outcome), slow, now_ns,
+                           &evidence)) {
         return false;
     }
     act_on(circuit, word, &evidence, now_ns);
@@ -154,7 +150,7 @@ static bool decide(swg_circuit *circuit, const swg_permit *permit, swg_outcome o
 static void tell_fleet(swg_circuit *circuit, swg_permit *permit, swg_outcome outcome, bool slow,
                        int64_t now_ns)
 {
-    const bool failed = is_failure(outcome);
+    const bool failed = swg__is_failure(outcome);
     if ((permit->held & SWG__HELD_FLEET) != 0) {
         swg__gate_end(circuit, permit,
                       !is_counted(outcome) ? SWG__GATE_UNUSED
@@ -163,7 +159,7 @@ static void tell_fleet(swg_circuit *circuit, swg_permit *permit, swg_outcome out
                       now_ns);
         permit->epoch &= SWG__EPOCH_MASK;
     } else if (is_counted(outcome)) {
-        swg__gate_note(circuit, permit, failed, slow);
+        swg__gate_note(circuit, permit, outcome, slow);
     }
 }
 
@@ -180,7 +176,7 @@ __attribute__((noinline)) static void release_checked(swg_circuit *circuit, swg_
     tell_fleet(circuit, &spent, outcome, slow, now);
     give_slot(circuit, &spent, outcome, now);
     if (!decide(circuit, &spent, outcome, slow, swg__no_earlier(circuit, now), &in_stripe)) {
-        swg__add_relaxed_u64(&cell->stale, 1);
+        swg__add_relaxed_u64(&circuit->parts.window->stale, 1);
     }
     count_outcome(cell, outcome, slow, in_stripe);
     if (!in_stripe) {

@@ -209,7 +209,7 @@ static swg_retry_end decide(const swg_retry *retry, const swg_circuit *circuit,
     const bool made = permit->verdict == SWG_PERMITTED;
     const bool waits =
         permit->verdict == SWG_REJECTED_RATE || permit->verdict == SWG_REJECTED_BULKHEAD;
-    if (made && outcome != SWG_FAILURE && outcome != SWG_TIMEOUT) {
+    if (made && !swg__is_failure(outcome)) {
         return SWG_RETRY_DONE;
     }
     if (retry->final != 0) {

@@ -114,6 +114,9 @@ static void print_snapshot(void)
     FIELD(swg_snapshot, retries);
     FIELD(swg_snapshot, retries_recovered);
     FIELD(swg_snapshot, retries_denied);
+    FIELD(swg_snapshot, gate);
+    FIELD(swg_snapshot, gate_permits);
+    FIELD(swg_snapshot, gate_until_ns);
     FIELD(swg_snapshot, reserved);
 }
 

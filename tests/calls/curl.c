@@ -215,6 +215,27 @@ START_TEST(a_refused_connection_may_always_be_repeated)
 }
 END_TEST
 
+/* No TCP goes to the broadcast address: the kernel says so before a packet leaves. */
+START_TEST(what_never_left_this_host_is_of_local_origin)
+{
+    swg_curl_result result;
+    swg_snapshot s;
+    open_circuit(NULL);
+    CURL *easy = handle("/");
+    curl_easy_setopt(easy, CURLOPT_URL, "http://255.255.255.255:9/");
+    swg_curl_perform(circuit, easy, SWG_CURL(.body = &body), &result);
+    ck_assert_int_eq(result.code, CURLE_COULDNT_CONNECT);
+    ck_assert_int_eq(result.outcome, SWG_FAILURE_LOCAL);
+    curl_easy_setopt(easy, CURLOPT_URL, "http://127.0.0.1:1/");
+    swg_curl_perform(circuit, easy, SWG_CURL(.body = &body), &result);
+    ck_assert_int_eq(result.outcome, SWG_FAILURE);
+    swg_circuit_read(circuit, swg_clock_ns(), &s);
+    ck_assert_uint_eq(s.window_failures, 2);
+    curl_easy_cleanup(easy);
+    close_circuit();
+}
+END_TEST
+
 START_TEST(an_order_is_not_sent_twice)
 {
     const swg_retry_config *retry = SWG_RETRY(.attempts = 3, .delay_ms = 1);
@@ -571,6 +592,7 @@ int main(void)
     tcase_add_loop_test(tests, answers_are_judged, 0, rows);
     tcase_add_loop_test(tests, answers_are_judged_on_a_multi_handle, 0, rows);
     tcase_add_test(tests, a_refused_connection_may_always_be_repeated);
+    tcase_add_test(tests, what_never_left_this_host_is_of_local_origin);
     tcase_add_test(tests, an_order_is_not_sent_twice);
     tcase_add_test(tests, retry_after_is_honored_as_seconds_and_as_date);
     tcase_add_test(tests, the_body_is_the_last_attempts);

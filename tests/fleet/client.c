@@ -72,6 +72,64 @@ START_TEST(one_host_with_a_broken_network_stays_alone)
 }
 END_TEST
 
+static swg_snapshot own(int host)
+{
+    swg_snapshot s;
+
+    ck_assert_int_eq(swg_circuit_read(w->host[host].circuit, w->now_ns, &s), SWG_OK);
+    return s;
+}
+
+START_TEST(closes_every_hosts_own_breaker_with_it)
+{
+    start(4);
+    trip();
+    w->healthy = true;
+    for (int i = 0; i < 2000 && client_world_view(w, 0).state != SWG_FLEET_CLOSED; i++)
+        client_world_run(w, 5);
+    client_world_run(w, 100);
+    all_see(SWG_FLEET_CLOSED);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_uint_eq(own(i).state, SWG_CLOSED);
+        ck_assert_uint_eq(own(i).transitions[SWG_CAUSE_WAIT_OVER], 0); /* no probe of its own */
+    }
+    client_world_stop(w);
+}
+END_TEST
+
+START_TEST(a_host_that_failed_its_probe_stays_with_its_own_breaker)
+{
+    start(4);
+    trip();
+    w->healthy = true;
+    w->host[0].broken = true;
+    for (int i = 0; i < 4000 && client_world_view(w, 1).state != SWG_FLEET_CLOSED; i++)
+        client_world_run(w, 5);
+    client_world_run(w, 100);
+    all_see(SWG_FLEET_CLOSED);
+    if (w->host[0].probes > 0)
+        ck_assert_uint_ne(own(0).state, SWG_CLOSED);
+    for (int i = 1; i < 4; i++)
+        ck_assert_uint_eq(own(i).state, SWG_CLOSED);
+    client_world_stop(w);
+}
+END_TEST
+
+START_TEST(failures_of_local_origin_do_not_open_the_fleet)
+{
+    start(3);
+    w->host[0].broken = w->host[0].at_home = true;
+    client_world_run(w, 3000);
+    ck_assert_int_gt(client_world_truth(w)->l, 0);
+    ck_assert_int_eq(client_world_truth(w)->f, 0);
+    all_see(SWG_FLEET_CLOSED);
+    w->host[1].broken = w->host[1].at_home = true; /* two at home are no accident */
+    client_world_run(w, 3000);
+    ck_assert_uint_ne(client_world_view(w, 2).state, SWG_FLEET_CLOSED);
+    client_world_stop(w);
+}
+END_TEST
+
 START_TEST(the_fleets_limits_are_the_circuits)
 {
     start(2);
@@ -397,6 +455,9 @@ static Suite *suite(void)
     tcase_set_timeout(t, 30);
     tcase_add_test(t, opens_everywhere_and_closes_by_few_probes);
     tcase_add_test(t, one_host_with_a_broken_network_stays_alone);
+    tcase_add_test(t, closes_every_hosts_own_breaker_with_it);
+    tcase_add_test(t, a_host_that_failed_its_probe_stays_with_its_own_breaker);
+    tcase_add_test(t, failures_of_local_origin_do_not_open_the_fleet);
     tcase_add_test(t, the_fleets_limits_are_the_circuits);
     tcase_add_test(t, a_circuit_with_hardly_any_calls_recovers_too);
     tcase_add_test(t, healthy_circuits_cost_an_exchange_and_seldom_an_entry);

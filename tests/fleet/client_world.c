@@ -191,7 +191,11 @@ static void end_calls(struct client_world *w, struct host *h)
             ghost_of(w, f->epoch)->failed++;
         else if (f->probe)
             ghost_of(w, f->epoch)->passed++;
-        swg_release(h->circuit, &f->permit, f->fails ? SWG_FAILURE : SWG_SUCCESS, w->now_ns);
+        swg_release(h->circuit, &f->permit,
+                    !f->fails    ? SWG_SUCCESS
+                    : h->at_home ? SWG_FAILURE_LOCAL
+                                 : SWG_FAILURE,
+                    w->now_ns);
         *f = h->flight[--h->flying];
     }
 }

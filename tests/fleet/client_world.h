@@ -38,6 +38,7 @@ struct host {
     redisReader *reader; /* the server's end */
     struct flight flight[FLIGHT_MAX];
     int flying;
+    bool at_home; /* and says that its failures are of local origin */
     int every_ms; /* a call so often */
     int64_t next_call_ns;
     uint64_t permitted, rejected, probes;

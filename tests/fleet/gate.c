@@ -282,6 +282,43 @@ START_TEST(F4_F5_no_permit_is_lost_or_doubled)
 }
 END_TEST
 
+START_TEST(F14_the_fleet_closes_this_hosts_breaker_too)
+{
+    bench *b = bench_open(
+        SWG_CIRCUIT(.calls_min = 1, .recovery_ms = 100, .probes = 1, .ramp_ms = 50, EXACT));
+    swg_event event;
+    uint64_t cursor = 0;
+    ck_assert_int_eq(swg_gate_close(b->circuit, at_ms(0)), SWG_OK);
+    ck_assert_uint_eq(swg_journal_read(b->panel, &cursor, &event, 1), 0); /* it was closed */
+    PLAY(b, {0, "get", "yes"}, {0, "get", "yes"}, {0, "fail", "open"}, {1, "get", "open"});
+    ck_assert_int_eq(swg_gate_close(b->circuit, at_ms(2)), SWG_OK);
+    ck_assert_int_eq(snapshot_at(b, 2).transitions[SWG_CAUSE_FLEET], 1);
+    ck_assert_uint_eq(snapshot_at(b, 2).ramp_pct, 10);
+    PLAY(b, {2, "fail", "closed"}, {60, "get", "yes"}); /* an outcome of before is no evidence */
+    while (swg_journal_read(b->panel, &cursor, &event, 1) == 1) {
+    }
+    ck_assert_int_eq(event.cause, SWG_CAUSE_FLEET);
+    ck_assert_int_eq(event.scope, SWG_SCOPE_HOST);
+    ck_assert_int_eq(swg_gate_close(NULL, 0), SWG_EINVAL);
+    bench_close(b);
+}
+END_TEST
+
+START_TEST(F15_failures_of_local_origin_are_told_apart)
+{
+    bench *b = bench_open(SWG_CIRCUIT(.calls_min = 4, EXACT));
+    set(b, GATE(.mode = SWG_GATE_NONE, .since_ns = at_ms(5)));
+    PLAY(b, {4, "get", "yes"}, {5, "get", "yes", 3}, {6, "failure_local", "closed"},
+         {6, "failure_local", "closed"}, {6, "fail", "closed"});
+    ck_assert_uint_eq(reading_at(b, 6).failures, 2); /* the first began before */
+    ck_assert_uint_eq(reading_at(b, 6).local, 1);
+    PLAY(b, {7, "failure_local", "open"}); /* to this host a failure like any other */
+    ck_assert_uint_eq(reading_at(b, 7).local, 2);
+    ck_assert_uint_eq(snapshot_at(b, 7).outcomes[SWG_FAILURE_LOCAL], 3);
+    bench_close(b);
+}
+END_TEST
+
 START_TEST(nonsense_is_refused)
 {
     bench *b = bench_open(NULL);
@@ -314,6 +351,8 @@ int main(void)
     tcase_add_test(t, F9_the_hosts_operator_comes_first);
     tcase_add_test(t, F10_outcomes_of_earlier_calls_are_kept_apart);
     tcase_add_test(t, F11_no_retries_while_it_has_a_say);
+    tcase_add_test(t, F14_the_fleet_closes_this_hosts_breaker_too);
+    tcase_add_test(t, F15_failures_of_local_origin_are_told_apart);
     tcase_set_timeout(t, 30);
     tcase_add_test(t, F4_F5_no_permit_is_lost_or_doubled);
     tcase_add_test(t, nonsense_is_refused);

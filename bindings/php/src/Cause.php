@@ -17,4 +17,5 @@ enum Cause: int
     case ProbesSlow = 8;
     case Reset = 9;
     case Override = 10;
+    case Fleet = 11;
 }

@@ -3,7 +3,8 @@ declare(strict_types=1);
 
 namespace Switchgear;
 
-/** How did it go? Ignored says nothing about the dependency; Cancelled never came to an end. */
+/** How did it go? Ignored says nothing about the dependency; Cancelled never came to an end;
+ * FailureLocal never left this host (no name, no route, no descriptors). */
 enum Outcome: int
 {
     case Success = 0;
@@ -11,4 +12,5 @@ enum Outcome: int
     case Timeout = 2;
     case Ignored = 3;
     case Cancelled = 4;
+    case FailureLocal = 5;
 }

@@ -8,7 +8,7 @@ from ctypes import c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 NONE = 0xFFFFFFFF
 NAME_MAX = 63
 REASON_MAX = 63
-OUTCOMES, VERDICTS, STATES, CAUSES, RETRY_ENDS = 5, 8, 3, 11, 7
+OUTCOMES, VERDICTS, STATES, CAUSES, RETRY_ENDS = 6, 8, 3, 12, 7
 DIFFERS, EINVAL, ESYS, ENOENT, EACCESS = 1, -1, -3, -9, -10
 
 CONFIG_FIELDS = (
@@ -62,7 +62,8 @@ class Snapshot(ctypes.Structure):
         ("config_room", c_uint32 * 43),
         ("inflight_limit", c_uint32), ("shed_pct", c_uint32), ("retries", c_uint64),
         ("retries_recovered", c_uint64), ("retries_denied", c_uint64 * RETRY_ENDS),
-        ("reserved", c_uint64 * 12),
+        ("gate", c_uint32), ("gate_permits", c_uint32), ("gate_until_ns", c_int64),
+        ("reserved", c_uint64 * 10),
     ]
 
 

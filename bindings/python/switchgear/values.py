@@ -19,13 +19,15 @@ class Verdict(IntEnum):
 
 
 class Outcome(IntEnum):
-    """How did it go? IGNORED says nothing about the dependency; CANCELLED never came to an end."""
+    """How did it go? IGNORED says nothing about the dependency; CANCELLED never came to an end;
+    FAILURE_LOCAL never left this host (no name, no route, no descriptors)."""
 
     SUCCESS = 0
     FAILURE = 1
     TIMEOUT = 2
     IGNORED = 3
     CANCELLED = 4
+    FAILURE_LOCAL = 5
 
 
 class State(IntEnum):
@@ -53,6 +55,7 @@ class Cause(IntEnum):
     PROBES_SLOW = 8
     RESET = 9
     OVERRIDE = 10
+    FLEET = 11
 
 
 class Error(Exception):

@@ -2,11 +2,11 @@
 
 module Switchgear
   VERDICTS = %i[permitted open probing ramp rate bulkhead forced shed].freeze
-  OUTCOMES = %i[success failure timeout ignored cancelled].freeze
+  OUTCOMES = %i[success failure timeout ignored cancelled failure_local].freeze
   STATES = %i[closed open half_open].freeze
   OVERRIDES = %i[none forced_open forced_closed dry_run].freeze
   CAUSES = %i[none failure_rate slow_rate consecutive stall wait_over probes_passed probes_failed
-              probes_slow reset override].freeze
+              probes_slow reset override fleet].freeze
 
   # The circuit did not permit the call, which was not made. `retry_after` is seconds: trying
   # sooner is of no use.

@@ -50,15 +50,16 @@ module Switchgear
                         "char override_reason[64]", "uint64_t window_calls",
                         "uint64_t window_failures", "uint64_t window_slow",
                         "uint32_t consecutive_failures", "uint32_t probes_out",
-                        "uint32_t probes_in", "uint32_t inflight", "uint64_t outcomes[5]",
+                        "uint32_t probes_in", "uint32_t inflight", "uint64_t outcomes[6]",
                         "uint64_t slow", "uint64_t stale", "uint64_t rejected[8]",
-                        "uint64_t would_reject[8]", "uint64_t transitions[11]",
+                        "uint64_t would_reject[8]", "uint64_t transitions[12]",
                         "int64_t state_ns[3]", "int64_t last_outcome_ns",
                         "uint64_t config_conflicts", "uint32_t config[21]",
                         "uint32_t config_room[43]", "uint32_t inflight_limit",
                         "uint32_t shed_pct", "uint64_t retries", "uint64_t retries_recovered",
                         "uint64_t retries_denied[7]",
-                        "uint64_t reserved[12]"
+                        "uint32_t gate", "uint32_t gate_permits", "int64_t gate_until_ns",
+                        "uint64_t reserved[10]"
                       ])
 
     extern "int swg_panel_open(void **, char *, void *)"
