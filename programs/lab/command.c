@@ -88,6 +88,9 @@ static const cli_option instance_options[] = {
     {"fleet", CLI_TEXT, "URL",
      "join the fleet at this Redis: unix:///PATH, redis://HOST:PORT, rediss://HOST:PORT", 0, 0,
      NULL},
+    {"naive", CLI_TEXT, "/PATH",
+     "instead of a circuit, the naive breaker of `lab naive`, over Redis at this socket", 0, 0,
+     NULL},
     {"retry", CLI_TEXT, "KEY=VALUE", "retry, with this field set, e.g. attempts=3; repeatable", 0,
      0, NULL},
     {"no-breaker", CLI_FLAG, NULL, "call the service without a circuit", 0, 0, NULL},
@@ -163,6 +166,18 @@ static const cli_command lab_commands[] = {
                    "a world with a breaker each. Then Redis is killed while all is well, an outage "
                    "begins without it, and it comes back empty.",
         .example = "switchgear lab fleet --once",
+        .options = stage_options,
+        .run = lab_stage_run,
+    },
+    {
+        .name = "naive",
+        .summary = "The obvious breaker over Redis, GET and SET in every call, beside the fleet.",
+        .details =
+            "Both worlds share one circuit through a Redis of their own and live through the "
+            "same outage at the same time. In one every call asks Redis and waits for it, "
+            "as it is usually written first. Then Redis is frozen, and then killed in an "
+            "outage. See what sharing costs a call, how many probes go, and what is lost.",
+        .example = "switchgear lab naive --once",
         .options = stage_options,
         .run = lab_stage_run,
     },

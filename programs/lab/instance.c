@@ -8,6 +8,7 @@
 #include "fleet_event.h"
 #include "histogram.h"
 #include "instance_fleet.h"
+#include "naive.h"
 #include "part.h"
 #include "profile.h"
 #include "upstream.h"
@@ -19,6 +20,8 @@
 #include <string.h>
 #include <switchgear/switchgear.h>
 
+/* People give Redis seconds, or no limit at all; a tenth is a kind one. */
+enum { NAIVE_TIMEOUT_MS = 100 };
 enum { JOURNAL_MS = 20, STATE_MS = 200, EVENTS_MAX = 64, NS_PER_MS = 1000000 };
 
 typedef struct instance {
@@ -29,6 +32,7 @@ typedef struct instance {
     swg_panel *panel;
     swg_circuit *circuit;
     instance_fleet *fleet; /* NULL: on its own */
+    naive *naive;          /* NULL: none */
     bool breaker;          /* false: the circuit is held closed, and not shown */
     swg_retry_config retry;
     bool retries;
@@ -66,10 +70,14 @@ static enum MHD_Result reject(instance *in, http_exchange *exchange, const swg_c
     return sent;
 }
 
+static bool is_good(const upstream_answer *answer)
+{
+    return answer->result.outcome == SWG_SUCCESS || answer->result.outcome == SWG_IGNORED;
+}
+
 static enum MHD_Result pass_on(instance *in, http_exchange *exchange, const upstream_answer *answer)
 {
-    swg_outcome outcome = answer->result.outcome;
-    if (outcome == SWG_SUCCESS || outcome == SWG_IGNORED) {
+    if (is_good(answer)) {
         in->answered++;
         return http_reply(exchange, (unsigned)answer->result.status, "text/plain",
                           answer->body.data ? answer->body.data : "", NULL);
@@ -80,8 +88,29 @@ static enum MHD_Result pass_on(instance *in, http_exchange *exchange, const upst
         snprintf(text, sizeof text, "the service answered %ld\n", answer->result.status);
     else
         snprintf(text, sizeof text, "the service did not answer: %s\n", answer->problem);
-    unsigned status = outcome == SWG_TIMEOUT ? MHD_HTTP_GATEWAY_TIMEOUT : MHD_HTTP_BAD_GATEWAY;
+    bool late = answer->result.outcome == SWG_TIMEOUT;
+    unsigned status = late ? MHD_HTTP_GATEWAY_TIMEOUT : MHD_HTTP_BAD_GATEWAY;
     return http_reply(exchange, status, "text/plain", text, NULL);
+}
+
+static enum MHD_Result naive_call_of(instance *in, http_exchange *exchange)
+{
+    upstream_answer answer;
+    naive_call call;
+    int64_t now_ns = swg_clock_ns();
+    const swg_curl_result no = {.verdict = SWG_REJECTED_OPEN, .retry_ns = now_ns};
+    in->waiting++;
+    bool may = naive_allow(in->naive, &call);
+    if (may) {
+        upstream_call(in->upstream, &answer);
+        naive_done(in->naive, &call, is_good(&answer));
+    }
+    in->waiting--;
+    if (!may)
+        return reject(in, exchange, &no, now_ns);
+    enum MHD_Result sent = pass_on(in, exchange, &answer);
+    swg_curl_body_free(&answer.body);
+    return sent;
 }
 
 static enum MHD_Result guarded_call(instance *in, http_exchange *exchange)
@@ -130,11 +159,14 @@ static json_t *fast_fail_json(instance *in)
 
 static json_t *state_json(instance *in)
 {
-    return json_pack("{s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:i, s:o}", "schema",
-                     "switchgear.lab.instance/1", "type", "instance", "instance", in->name, "port",
-                     in->port, "circuit", circuit_json(in), "answered", (json_int_t)in->answered,
-                     "failed", (json_int_t)in->failed, "rejected", (json_int_t)in->rejected,
-                     "waiting", (int)in->waiting, "fast_fail_us", fast_fail_json(in));
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:i, s:o}", "schema", "switchgear.lab.instance/1",
+        "type", "instance", "instance", in->name, "port", in->port, "circuit", circuit_json(in),
+        "answered", (json_int_t)in->answered, "failed", (json_int_t)in->failed, "rejected",
+        (json_int_t)in->rejected, "waiting", (int)in->waiting, "fast_fail_us", fast_fail_json(in));
+    if (in->naive)
+        json_object_set_new(object, "naive", naive_json(in->naive));
+    return object;
 }
 
 static json_t *events_json(const instance *in)
@@ -156,7 +188,7 @@ static enum MHD_Result handle(void *context, http_exchange *exchange)
     if (strcmp(exchange->method, "GET") != 0)
         return http_reply_error(exchange, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET");
     if (strcmp(exchange->path, "/") == 0)
-        return guarded_call(in, exchange);
+        return in->naive ? naive_call_of(in, exchange) : guarded_call(in, exchange);
     if (strcmp(exchange->path, "/state") == 0)
         return http_reply_json(exchange, MHD_HTTP_OK, state_json(in), NULL);
     if (strcmp(exchange->path, "/events") == 0)
@@ -195,6 +227,8 @@ static void report_events(instance *in, uint64_t *cursor)
     while (in->breaker && (count = swg_journal_read(in->panel, cursor, events, EVENTS_MAX)) > 0)
         for (size_t i = 0; i < count; i++)
             report_event(in, &events[i]);
+    while (in->naive && naive_take_event(in->naive, &events[0]))
+        report_event(in, &events[0]);
 }
 
 static void report_until_signal(instance *in)
@@ -213,10 +247,23 @@ static void report_until_signal(instance *in)
 
 /* ---- the program --------------------------------------------------------------------------- */
 
+static int use_redis(instance *in, const cli_args *args, const swg_circuit_config *config)
+{
+    const char *url = cli_text(args, "fleet", NULL), *socket = cli_text(args, "naive", NULL);
+    if (url)
+        in->fleet = instance_fleet_open(in->panel, in->name, url, !in->part.json);
+    if (socket)
+        in->naive = naive_open(&(naive_config){.socket = socket,
+                                               .failure_threshold = config->failure_threshold,
+                                               .recovery_ms = config->recovery_ms,
+                                               .timeout_ms = NAIVE_TIMEOUT_MS});
+    return (url && !in->fleet) || (socket && !in->naive) ? CLI_FAILED : CLI_FINE;
+}
+
 static int open_circuit(instance *in, const cli_args *args)
 {
     swg_circuit_config config;
-    in->breaker = !cli_flag(args, "no-breaker");
+    in->breaker = !cli_flag(args, "no-breaker") && !cli_text(args, "naive", NULL);
     int usage = profile_from_args(&config, args);
     if (usage == CLI_FINE)
         usage = retry_from_args(&in->retry, &in->retries, args);
@@ -228,17 +275,9 @@ static int open_circuit(instance *in, const cli_args *args)
     if (result >= SWG_OK && !in->breaker)
         result = swg_circuit_override(in->circuit, SWG_FORCED_CLOSED, INT64_MAX, "--no-breaker");
     if (result >= SWG_OK)
-        return CLI_FINE;
+        return use_redis(in, args, &config);
     fprintf(stderr, "instance: cannot open the circuit: %s\n", swg_error_text(result));
     return CLI_FAILED;
-}
-
-static int join_fleet(instance *in, const cli_args *args)
-{
-    const char *url = cli_text(args, "fleet", NULL);
-    if (url)
-        in->fleet = instance_fleet_open(in->panel, in->name, url, !in->part.json);
-    return url && !in->fleet ? CLI_FAILED : CLI_FINE;
 }
 
 static int serve(instance *in)
@@ -265,8 +304,6 @@ int lab_instance_run(const cli_args *args)
                    .port = (uint16_t)cli_number(args, "port", 8001)};
     part_begin(&in.part, "instance", args);
     int result = open_circuit(&in, args);
-    if (result == CLI_FINE)
-        result = join_fleet(&in, args);
     if (result != CLI_FINE)
         return result;
     if (in.part.supervised)
@@ -281,6 +318,7 @@ int lab_instance_run(const cli_args *args)
     result = in.upstream ? serve(&in) : CLI_FAILED;
     upstream_close(in.upstream);
     instance_fleet_close(in.fleet);
+    naive_close(in.naive);
     swg_panel_close(&in.panel);
     curl_global_cleanup();
     return result;

@@ -83,6 +83,21 @@ static void take_fleet_event(member *m, const swg_event *event)
         notice_together(m->world, event->at_ns);
 }
 
+/* All read the one state in Redis. Many may have written the same. */
+static void take_naive_event(member *m, const swg_event *event)
+{
+    if (m->state == (swg_state)event->to)
+        return;
+    swg_event felt = *event;
+    felt.from = (uint8_t)m->state;
+    for (int i = 0; i < STAGE_INSTANCES; i++) {
+        m->world->instances[i].state = (swg_state)event->to;
+        m->world->instances[i].until_ns = event->until_ns;
+    }
+    tally_add(&m->world->tally, TALLY_ALL, &felt);
+    story_transition(m, &felt);
+}
+
 static void take_transition(member *m, const json_t *line)
 {
     swg_event event;
@@ -90,6 +105,10 @@ static void take_transition(member *m, const json_t *line)
         return;
     if (m->world->plan->redis == REDIS_FOR_FLEET) {
         take_fleet_event(m, &event);
+        return;
+    }
+    if (m->world->plan->redis == REDIS_FOR_NAIVE) {
+        take_naive_event(m, &event);
         return;
     }
     /* on a shared panel every instance reads every event; the one that caused it tells it */
@@ -106,16 +125,63 @@ static void take_transition(member *m, const json_t *line)
     story_transition(m, &event);
 }
 
+/* Counters only grow; the last report of each instance stands for it. */
+static void take_naive(member *m, const json_t *report)
+{
+    world *w = m->world;
+    naive_counts *mine = &w->by_instance[m->index], *sum = &w->naive_counts;
+    if (!report)
+        return;
+    *mine = (naive_counts){.calls = number(report, "calls"),
+                           .trips = number(report, "trips"),
+                           .errors = number(report, "errors"),
+                           .failures = number(report, "failures"),
+                           .counted = number(report, "counted")};
+    histogram_merge_json(&mine->redis, json_object_get(report, "redis"));
+    *sum = (naive_counts){0};
+    for (int i = 0; i < STAGE_INSTANCES; i++) {
+        const naive_counts *one = &w->by_instance[i];
+        sum->calls += one->calls;
+        sum->trips += one->trips;
+        sum->errors += one->errors;
+        sum->failures += one->failures;
+        sum->counted += one->counted;
+        histogram_merge(&sum->redis, &one->redis);
+    }
+}
+
+static void take_instance(member *m, const json_t *line)
+{
+    m->ready |= m->world->plan->redis != REDIS_FOR_FLEET;
+    take_naive(m, json_object_get(line, "naive"));
+}
+
+static void take_redis(member *m, const json_t *line)
+{
+    m->ready = true;
+    m->world->redis_counts = (redis_counts){.commands = number(line, "commands"),
+                                            .scripts = number(line, "scripts"),
+                                            .increments = number(line, "increments")};
+}
+
 /* ---- the load generator -------------------------------------------------------------------- */
+
+static span *span_of(world *w, int phase)
+{
+    for (int i = 0; i < SPAN_COUNT; i++)
+        if (w->spans[i].began_ns && w->spans[i].phase == phase)
+            return &w->spans[i];
+    return NULL;
+}
 
 static void take_phase(world *w, live_slot *slot, const json_t *phase)
 {
     bool outage = (int)number(phase, "phase") == w->tally.phase && w->tally.began_ns;
-    bool gone = (int)number(phase, "phase") == w->gone.phase && w->gone.began_ns;
+    span *apart = span_of(w, (int)number(phase, "phase"));
     if (outage)
         w->tally.sent += number(phase, "sent");
-    if (gone)
-        w->gone.sent += number(phase, "sent");
+    if (apart)
+        apart->sent += number(phase, "sent");
     for (int i = 0; i < LOAD_CLASSES; i++) {
         const json_t *class = json_object_get(phase, load_class_names[i]);
         histogram one = {0};
@@ -125,8 +191,8 @@ static void take_phase(world *w, live_slot *slot, const json_t *phase)
         histogram_merge(&slot->latency, &one);
         if (outage)
             histogram_merge(&w->tally.classes[i], &one);
-        if (gone)
-            histogram_merge(&w->gone.classes[i], &one);
+        if (apart)
+            histogram_merge(&apart->classes[i], &one);
     }
 }
 
@@ -188,9 +254,9 @@ static void take_line(void *context, char *line)
     else if (strcmp(type, "transition") == 0 || strcmp(type, "mode") == 0)
         take_transition(m, object);
     else if (strcmp(type, "instance") == 0)
-        m->ready |= m->world->plan->redis != REDIS_FOR_FLEET;
+        take_instance(m, object);
     else if (strcmp(type, "redis") == 0)
-        m->ready = true;
+        take_redis(m, object);
     else if (strcmp(type, "load") == 0)
         take_load(m, object);
     json_decref(object);

@@ -47,6 +47,15 @@ typedef struct live_arrivals {
     uint64_t calls;
 } live_arrivals;
 
+/* Stretches of the story whose calls are counted apart, while the service is well. */
+typedef enum lab_span { SPAN_HEALTHY, SPAN_FROZEN, SPAN_GONE, SPAN_COUNT, SPAN_NONE } lab_span;
+
+/* What the instances of a naive world have asked of it. */
+typedef struct naive_counts {
+    uint64_t calls, trips, errors, failures, counted;
+    histogram redis;
+} naive_counts;
+
 struct world {
     lab *lab;
     const stage_world *plan;
@@ -61,7 +70,11 @@ struct world {
     int rate_pct;
     tally tally;
     int64_t restarted_ns, together_ns; /* Redis was; all instances were in the fleet again */
-    span gone;                         /* calls made while Redis was not there */
+    span spans[SPAN_COUNT];
+    redis_counts redis_counts; /* so far; when the story began; when the first outage did */
+    redis_counts redis_begun, redis_broken;
+    naive_counts naive_counts, naive_broken;
+    naive_counts by_instance[STAGE_INSTANCES];
 };
 
 /* A transition that is not told yet: others that came before it may still be on their way. */
@@ -94,12 +107,14 @@ struct lab {
     char program[512];
     world worlds[STAGE_WORLDS_MAX];
     int world_count;
+    tally_summary summaries[2][STAGE_WORLDS_MAX]; /* of the outage, and of the encore's */
 
     int64_t start_ns; /* of the story */
     lab_phase phase;
     int64_t next_ns;              /* when the script goes on */
     int act;                      /* the next of the encore */
     bool encore;                  /* it has begun */
+    lab_span span;                /* calls that leave now belong to */
     int64_t compare_ns;           /* when the worlds are compared next; INT64_MAX: not */
     int64_t states_ns;            /* when the states are shown, if they differ; INT64_MAX: not */
     int64_t shown_ns;             /* when they were shown last */

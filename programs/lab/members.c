@@ -134,6 +134,8 @@ static void add_circuit(command *c, const world *w)
         add(c, "--panel=%s-%d", w->plan->panel, (int)getpid());
     if (w->plan->redis == REDIS_FOR_FLEET)
         add(c, "--fleet=unix://%s/redis.sock", w->folder);
+    if (w->plan->redis == REDIS_FOR_NAIVE)
+        add(c, "--naive=%s/redis.sock", w->folder);
 }
 
 static bool start_instance(world *w, int index)

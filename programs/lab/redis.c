@@ -36,7 +36,7 @@ typedef struct keeper {
     bool failed;
     uint64_t changes;
     const char *state;
-    uint64_t commands, increments;
+    redis_counts counts;
 } keeper;
 
 /* ---- the folder ---------------------------------------------------------------------------- */
@@ -104,12 +104,10 @@ static bool take_order(keeper *k)
 
 static void count(keeper *k)
 {
-    uint64_t commands, increments;
     bool died = k->server.child.pid && child_reap(&k->server.child);
-    redis_server_count(&k->server, &commands, &increments);
+    redis_counts counts = redis_server_count(&k->server);
     pthread_mutex_lock(&k->lock);
-    k->commands = commands;
-    k->increments = increments;
+    k->counts = counts;
     k->changes += died;
     k->state = redis_server_state(&k->server);
     pthread_mutex_unlock(&k->lock);
@@ -128,10 +126,11 @@ static json_t *describe(keeper *k)
 {
     pthread_mutex_lock(&k->lock);
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:I, s:i, s:s, s:s, s:I, s:I, s:I}", "schema", "switchgear.lab.redis/1",
-        "type", "redis", "text", state_text(k->state), "at_ns", (json_int_t)swg_clock_ns(), "port",
-        k->port, "state", k->state, "socket", k->server.path, "changes", (json_int_t)k->changes,
-        "commands", (json_int_t)k->commands, "increments", (json_int_t)k->increments);
+        "{s:s, s:s, s:s, s:I, s:i, s:s, s:s, s:I, s:I, s:I, s:I}", "schema",
+        "switchgear.lab.redis/1", "type", "redis", "text", state_text(k->state), "at_ns",
+        (json_int_t)swg_clock_ns(), "port", k->port, "state", k->state, "socket", k->server.path,
+        "changes", (json_int_t)k->changes, "commands", (json_int_t)k->counts.commands, "scripts",
+        (json_int_t)k->counts.scripts, "increments", (json_int_t)k->counts.increments);
     pthread_mutex_unlock(&k->lock);
     return object;
 }

@@ -2,10 +2,18 @@
 #ifndef SWG_LAB_REDIS_H
 #define SWG_LAB_REDIS_H
 
+#include <stdint.h>
+
 enum { REDIS_FOLDER_MAX = 80, REDIS_PORT = 9004 };
 
 typedef enum redis_action { REDIS_KILL, REDIS_FREEZE, REDIS_THAW, REDIS_RESTART } redis_action;
 
 extern const char *const redis_actions[]; /* their names; ends with NULL */
+
+/* Commands a Redis has carried out; of these, runs of a script and INCRs. What a script does counts
+ * as commands too. */
+typedef struct redis_counts {
+    uint64_t commands, scripts, increments;
+} redis_counts;
 
 #endif

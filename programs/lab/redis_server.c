@@ -64,17 +64,19 @@ static uint64_t figure(const char *info, const char *name)
     return at ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
-void redis_server_count(redis_server *s, uint64_t *commands, uint64_t *increments)
+redis_counts redis_server_count(redis_server *s)
 {
     redisReply *reply = s->child.pid && !s->frozen ? ask(s, "INFO everything") : NULL;
     if (reply && reply->type == REDIS_REPLY_STRING) {
-        uint64_t all = figure(reply->str, "total_commands_processed:") + 1;
-        s->last_commands = all > s->asked ? all - s->asked : 0;
-        s->last_increments = figure(reply->str, "cmdstat_incr:calls=");
+        uint64_t all = figure(reply->str, "total_commands_processed:") + 1; /* this question too */
+        s->now.commands = all > s->asked ? all - s->asked : 0;
+        s->now.scripts = figure(reply->str, "cmdstat_evalsha:calls=");
+        s->now.increments = figure(reply->str, "cmdstat_incr:calls=");
     }
     freeReplyObject(reply);
-    *commands = s->commands + s->last_commands;
-    *increments = s->increments + s->last_increments;
+    return (redis_counts){.commands = s->before.commands + s->now.commands,
+                          .scripts = s->before.scripts + s->now.scripts,
+                          .increments = s->before.increments + s->now.increments};
 }
 
 /* ---- living and dying ---------------------------------------------------------------------- */
@@ -95,14 +97,11 @@ static bool answers(redis_server *s)
 
 bool redis_server_start(redis_server *s)
 {
-    char *argv[] = {s->program, "--port",
-                    "0",        "--unixsocket",
-                    s->path,    "--unixsocketperm",
-                    "700",      "--save",
-                    "",         "--appendonly",
-                    "no",       "--loglevel",
-                    "warning",  "--dir",
-                    "/",        NULL};
+    /* A frozen server must keep callers waiting, as one on another host would, and not turn them
+     * away once a few hundred wait: hence the long backlog. */
+    char *argv[] = {s->program, "--port", "0", "--unixsocket",  s->path, "--unixsocketperm",
+                    "700",      "--save", "",  "--appendonly",  "no",    "--loglevel",
+                    "warning",  "--dir",  "/", "--tcp-backlog", "4096",  NULL};
     s->frozen = false;
     if (!child_start(&s->child, argv)) {
         fprintf(stderr, "cannot start %s: %s\n", s->program, strerror(errno));
@@ -122,11 +121,9 @@ bool redis_server_start(redis_server *s)
 void redis_server_kill(redis_server *s)
 {
     child *children[] = {&s->child};
-    uint64_t ignored;
-    redis_server_count(s, &ignored, &ignored);
-    s->commands += s->last_commands;
-    s->increments += s->last_increments;
-    s->last_commands = s->last_increments = s->asked = 0;
+    s->before = redis_server_count(s);
+    s->now = (redis_counts){0};
+    s->asked = 0;
     hang_up(s);
     if (s->child.pid)
         kill(s->child.pid, SIGKILL);

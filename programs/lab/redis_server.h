@@ -5,8 +5,9 @@
 
 #include "../common/child.h"
 
+#include "redis.h"
+
 #include <hiredis/hiredis.h>
-#include <stdint.h>
 
 enum { REDIS_PATH_MAX = 96 };
 
@@ -16,10 +17,9 @@ typedef struct redis_server {
     char path[REDIS_PATH_MAX]; /* of its socket */
     bool frozen;
     redisContext *questions; /* our own connection, for counters */
-    uint64_t commands;       /* of those before the present one, our own questions left out */
-    uint64_t increments;
-    uint64_t last_commands, last_increments; /* as the present one counted them last */
-    uint64_t asked;                          /* our questions to the present one */
+    redis_counts before;     /* of servers before the present one */
+    redis_counts now;        /* of the present one, as it said last */
+    uint64_t asked;          /* our questions to it, which do not count */
 } redis_server;
 
 /* Finds redis-server on PATH. False if there is none, after saying on stderr how to get it. */
@@ -36,8 +36,8 @@ void redis_server_thaw(redis_server *s);
 /* "up", "frozen", "gone" */
 const char *redis_server_state(const redis_server *s);
 
-/* Commands it has carried out, and INCRs among them, those of servers before it included. A server
- * that does not answer keeps its last count. */
-void redis_server_count(redis_server *s, uint64_t *commands, uint64_t *increments);
+/* What it has carried out, servers before it included. One that does not answer keeps its last
+ * count. */
+redis_counts redis_server_count(redis_server *s);
 
 #endif

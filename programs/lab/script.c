@@ -87,6 +87,8 @@ static void step_settling(lab *l, int64_t now_ns)
     story_table(l);
     if (begin_encore(l, now_ns))
         return;
+    if (l->encore && l->stage->last_table)
+        l->stage->last_table(l);
     l->phase = l->once ? LAB_OVER : LAB_FREE;
     if (l->phase == LAB_FREE && l->keys) {
         out_line(&l->out, "%s", "");
@@ -103,8 +105,20 @@ static void next_load_phase(lab *l)
     lab_mark_phase(l);
 }
 
+static void end_healthy(lab *l, int64_t now_ns)
+{
+    for (int i = 0; i < l->world_count && l->span == SPAN_HEALTHY; i++) {
+        world *w = &l->worlds[i];
+        w->spans[SPAN_HEALTHY].ended_ns = now_ns;
+        w->redis_broken = w->redis_counts;
+        w->naive_broken = w->naive_counts;
+    }
+    l->span = SPAN_NONE;
+}
+
 static void begin_tallies(lab *l, int64_t now_ns)
 {
+    end_healthy(l, now_ns);
     next_load_phase(l);
     for (int w = 0; w < l->world_count; w++) {
         swg_state states[STAGE_INSTANCES];
@@ -197,24 +211,41 @@ void lab_follow(lab *l, world *from)
 
 /* ---- Redis --------------------------------------------------------------------------------- */
 
-static void begin_span(lab *l, int64_t now_ns)
+/* Calls that leave from here on, while all is well, are counted apart. */
+static void begin_span(lab *l, lab_span which, int64_t now_ns)
 {
     next_load_phase(l);
+    l->span = which;
     for (int w = 0; w < l->world_count; w++)
-        l->worlds[w].gone = (span){.phase = l->load_phase, .began_ns = now_ns};
+        l->worlds[w].spans[which] = (span){.phase = l->load_phase, .began_ns = now_ns};
 }
 
 static void end_span(lab *l, int64_t now_ns)
 {
     next_load_phase(l);
-    for (int w = 0; w < l->world_count; w++)
-        l->worlds[w].gone.ended_ns = now_ns;
+    for (int w = 0; w < l->world_count && l->span != SPAN_NONE; w++)
+        l->worlds[w].spans[l->span].ended_ns = now_ns;
+}
+
+/* Its last calls have come back by now. */
+static void tell_span(lab *l)
+{
+    if (l->span == SPAN_FROZEN || l->span == SPAN_GONE)
+        story_span(l, l->span);
+    l->span = SPAN_NONE;
+}
+
+/* Without Redis there is no state, and the naive breaker lets all go. */
+static void forget_naive(world *w)
+{
+    for (int i = 0; i < STAGE_INSTANCES && w->plan->redis == REDIS_FOR_NAIVE; i++)
+        w->instances[i].state = SWG_CLOSED;
 }
 
 void lab_redis(lab *l, int64_t now_ns, redis_action action)
 {
     if (l->phase == LAB_HEALTHY && (action == REDIS_KILL || action == REDIS_FREEZE))
-        begin_span(l, now_ns);
+        begin_span(l, action == REDIS_KILL ? SPAN_GONE : SPAN_FROZEN, now_ns);
     for (int w = 0; w < l->world_count; w++) {
         json_t *answer;
         world *one = &l->worlds[w];
@@ -224,6 +255,8 @@ void lab_redis(lab *l, int64_t now_ns, redis_action action)
             json_decref(answer);
             one->restarted_ns = action == REDIS_RESTART ? now_ns : 0;
             one->together_ns = 0;
+            if (action == REDIS_KILL || action == REDIS_RESTART)
+                forget_naive(one);
         } else {
             story_note(l, "Redis did not do as it was told");
             l->trouble = true;
@@ -239,14 +272,20 @@ void lab_script_begin(lab *l, int64_t now_ns)
     l->start_ns = now_ns;
     l->phase = LAB_HEALTHY;
     l->next_ns = now_ns + l->script.healthy_ms * MS;
+    l->span = SPAN_HEALTHY;
+    for (int w = 0; w < l->world_count; w++) {
+        l->worlds[w].spans[SPAN_HEALTHY].began_ns = now_ns;
+        l->worlds[w].redis_begun = l->worlds[w].redis_counts;
+    }
     story_healthy(l);
 }
 
 static void perform(lab *l, const stage_act *act, int64_t now_ns)
 {
+    if (act->kind != ACT_REST)
+        tell_span(l);
     switch (act->kind) {
     case ACT_BREAK:
-        story_gone(l);
         lab_break(l, now_ns, l->script.fault, l->script.rate_pct);
         break;
     case ACT_HEAL:

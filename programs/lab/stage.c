@@ -1,5 +1,7 @@
 #include "stage.h"
 
+#include "naive_table.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -65,11 +67,37 @@ static const stage stages[] = {
                    {4000, ACT_REDIS, REDIS_RESTART},
                    {4000, ACT_HEAL, 0}},
     },
+    {
+        .name = "naive",
+        .title = "the obvious breaker over Redis beside the fleet's",
+        .story = {"Two worlds live through the same outage at the same time, each with a Redis of",
+                  "its own. In one every call asks Redis, GET and SET, and waits for the answer:",
+                  "the breaker of one process with its variables moved. The other is a fleet.",
+                  "Later Redis is frozen while all is well, and killed before an outage.", NULL},
+        .circuit = {"recovery=2s", "recovery_max=2s", NULL},
+        .world_count = 2,
+        .worlds = {{.name = "naive", .breakers = true, .redis = REDIS_FOR_NAIVE, .port_row = 1},
+                   {.name = "a fleet", .breakers = true, .redis = REDIS_FOR_FLEET, .port_row = 0}},
+        .script = {.fault = FAULT_HANG,
+                   .rate_pct = 90,
+                   .calls_per_s = 200,
+                   .timeout_ms = 250,
+                   .healthy_ms = 4000,
+                   .outage_ms = 8000},
+        .encore = {{500, ACT_REDIS, REDIS_FREEZE},
+                   {3000, ACT_REST, 0},
+                   {500, ACT_REDIS, REDIS_THAW},
+                   {2000, ACT_REDIS, REDIS_KILL},
+                   {1500, ACT_REST, 0},
+                   {500, ACT_BREAK, 0},
+                   {4000, ACT_HEAL, 0}},
+        .last_table = naive_table,
+    },
 };
 
-bool stage_is_together(const stage_world *world)
+bool stage_is_together(const stage_world *plan)
 {
-    return world->panel || world->redis;
+    return plan->panel || plan->redis;
 }
 
 const stage *stage_find(const char *name)

@@ -12,7 +12,7 @@
 enum { STAGE_WORLDS_MAX = 6, STAGE_INSTANCES = 3, ACTS_MAX = 12 };
 
 /* What the instances of a world have Redis for. A world that has it has one of its own. */
-typedef enum stage_redis { REDIS_NOT, REDIS_FOR_FLEET } stage_redis;
+typedef enum stage_redis { REDIS_NOT, REDIS_FOR_FLEET, REDIS_FOR_NAIVE } stage_redis;
 
 typedef struct stage_world {
     const char *name; /* "with breakers" */
@@ -44,6 +44,8 @@ typedef struct stage_script {
     int64_t healthy_ms, outage_ms;
 } stage_script;
 
+struct lab;
+
 typedef struct stage {
     const char *name;
     const char *title;
@@ -53,11 +55,12 @@ typedef struct stage {
     int world_count;
     stage_world worlds[STAGE_WORLDS_MAX];
     stage_script script;
-    stage_act encore[ACTS_MAX]; /* what follows when the outage is over and told */
+    stage_act encore[ACTS_MAX];        /* what follows when the outage is over and told */
+    void (*last_table)(struct lab *l); /* after it; may be NULL */
 } stage;
 
 /* Do its instances have one circuit? */
-bool stage_is_together(const stage_world *world);
+bool stage_is_together(const stage_world *plan);
 
 /* NULL if there is none of that name. */
 const stage *stage_find(const char *name);

@@ -37,7 +37,7 @@ void story_view(lab *l, int at);
 void story_mode(const member *m, const swg_event *event);
 void story_together(lab *l, const world *w);
 void story_redis(lab *l, redis_action action);
-void story_gone(lab *l); /* the calls made while Redis was gone, in numbers */
+void story_span(lab *l, lab_span which); /* the calls made in it */
 
 /* table.c: the outage in numbers. */
 void story_table(lab *l);

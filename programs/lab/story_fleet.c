@@ -120,42 +120,54 @@ void story_redis(lab *l, redis_action action)
         story_tell(l, "%s✱ %s%s", out_paint(o, OUT_BOLD), done[action], out_paint(o, OUT_PLAIN));
 }
 
-static json_t *gone_json(const world *w)
+static const char *const span_names[] = {"healthy", "frozen", "gone"};
+
+static json_t *span_json(const world *w, const span *s)
 {
-    const span *s = &w->gone;
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "world", w->plan->name, "ms",
+    histogram all;
+    span_latency(s, &all);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "world", w->plan->name, "ms",
                      (json_int_t)(s->ended_ns - s->began_ns) / 1000000, "sent", (json_int_t)s->sent,
                      "answered", (json_int_t)s->classes[LOAD_ANSWERED].count, "rejected",
                      (json_int_t)s->classes[LOAD_REJECTED].count, "failed",
                      (json_int_t)s->classes[LOAD_FAILED].count, "lost",
-                     (json_int_t)s->classes[LOAD_LOST].count);
+                     (json_int_t)s->classes[LOAD_LOST].count, "p50_us",
+                     (json_int_t)histogram_at(&all, 50) / 1000, "p99_us",
+                     (json_int_t)histogram_at(&all, 99) / 1000);
 }
 
-static void print_gone(lab *l, const world *w)
+static void print_span(lab *l, const world *w, const span *s)
 {
-    char sent[OUT_NUMBER_MAX], answered[OUT_NUMBER_MAX], took[OUT_NUMBER_MAX];
-    const span *s = &w->gone;
+    char sent[OUT_NUMBER_MAX], answered[OUT_NUMBER_MAX], p50[OUT_NUMBER_MAX], p99[OUT_NUMBER_MAX];
+    histogram all;
+    span_latency(s, &all);
     uint64_t not = s->classes[LOAD_REJECTED].count + s->classes[LOAD_FAILED].count +
                    s->classes[LOAD_LOST].count;
-    out_line(&l->out, "            %s: without Redis for %s, %s calls: %s answered, %llu not",
-             w->plan->name, out_seconds(took, s->ended_ns - s->began_ns), out_count(sent, s->sent),
-             out_count(answered, s->classes[LOAD_ANSWERED].count), (unsigned long long)not );
+    out_line(&l->out, "            %-16s %7s calls: %7s answered, %llu not; p50 %s, p99 %s",
+             w->plan->name, out_count(sent, s->sent),
+             out_count(answered, s->classes[LOAD_ANSWERED].count), (unsigned long long)not,
+             out_latency(p50, histogram_at(&all, 50)), out_latency(p99, histogram_at(&all, 99)));
 }
 
-void story_gone(lab *l)
+/* The world that has no Redis lived through the same seconds. */
+void story_span(lab *l, lab_span which)
 {
+    char took[OUT_NUMBER_MAX];
+    const span *first = &l->worlds[0].spans[which];
     json_t *list = json_array();
+    if (!l->json)
+        out_line(&l->out, "%s            in the %s in which Redis was %s:%s",
+                 out_paint(&l->out, OUT_DIM), out_seconds(took, first->ended_ns - first->began_ns),
+                 span_names[which], out_paint(&l->out, OUT_PLAIN));
     for (int i = 0; i < l->world_count; i++) {
         const world *w = &l->worlds[i];
-        if (!w->plan->redis || w->gone.began_ns == 0)
-            continue;
         if (l->json)
-            json_array_append_new(list, gone_json(w));
+            json_array_append_new(list, span_json(w, &w->spans[which]));
         else
-            print_gone(l, w);
+            print_span(l, w, &w->spans[which]);
     }
     if (l->json)
-        story_emit(l, "without_redis", json_pack("{s:O}", "worlds", list));
+        story_emit(l, "span", json_pack("{s:s, s:O}", "redis", span_names[which], "worlds", list));
     json_decref(list);
 }
 

@@ -23,6 +23,13 @@ void tally_add(tally *t, int instance, const swg_event *event)
     t->events[t->event_count++] = (tally_event){.instance = instance, .event = *event};
 }
 
+void span_latency(const span *s, histogram *all)
+{
+    *all = (histogram){0};
+    for (int i = 0; i < LOAD_CLASSES; i++)
+        histogram_merge(all, &s->classes[i]);
+}
+
 void tally_arrive(tally *t, int instance, int64_t at_ns)
 {
     if (t->began_ns == 0 || at_ns < t->began_ns)
@@ -96,7 +103,6 @@ static void count_events(const tally *t, tally_summary *s)
             continue;
         s->periods++;
         s->probes += e->calls;
-        s->flaps += e->to == SWG_OPEN;
     }
 }
 

@@ -53,6 +53,8 @@ typedef struct tally_tries {
     uint64_t tries;
     uint64_t probes;       /* calls of instances that were half-open */
     uint64_t fewest, most; /* probes in one try */
+    uint64_t flaps;        /* tries that ended in an open circuit */
+    uint64_t closed_sick;  /* that ended in a closed one before the service was well */
     uint64_t wasted;       /* while sick, after the first circuit opened, and no probes */
     int64_t opened_ns;     /* when the first one opened; 0: none did */
     int64_t stopped_ns[STAGE_INSTANCES]; /* from then until this one was open; -1: it never was */
@@ -64,8 +66,8 @@ typedef struct tally_summary {
     int64_t rejected_p50_ns, rejected_p99_ns;
     double waited_s; /* by all callers together */
     double reached_pct;
-    uint64_t probes, flaps; /* flap: HALF-OPEN and back to OPEN */
-    uint64_t periods;       /* half-open periods that came to a verdict */
+    uint64_t probes;  /* by the journals */
+    uint64_t periods; /* half-open periods that came to a verdict */
     tally_tries tries;
     int64_t disagreed_ns;
     int64_t closed_after_ns; /* from healing until the last circuit closed; -1: not all did */
@@ -75,6 +77,9 @@ void tally_begin(tally *t, int phase, int64_t now_ns, const swg_state *states);
 void tally_add(tally *t, int instance, const swg_event *event);
 
 void tally_arrive(tally *t, int instance, int64_t at_ns);
+
+/* How long its calls took, whatever became of them. */
+void span_latency(const span *s, histogram *all);
 
 /* When the last circuit closed since healing; the moment of healing if none had to. */
 int64_t tally_last_closed(const tally *t);

@@ -13,8 +13,21 @@ typedef struct walk {
     uint64_t probes[STAGE_INSTANCES]; /* of the present try; of the first place if together */
 } walk;
 
-static void end_try(tally_tries *t, uint64_t probes)
+static bool is_any(const walk *w, int place, swg_state state)
 {
+    bool any = false;
+    for (int i = 0; i < STAGE_INSTANCES; i++)
+        any |= (w->together || i == place) && w->states[i] == state && !w->of->gone[i];
+    return any;
+}
+
+static void end_try(const walk *w, int place, int64_t at_ns)
+{
+    tally_tries *t = w->tries;
+    uint64_t probes = w->probes[place];
+    bool sick = w->of->healed_ns == 0 || at_ns < w->of->healed_ns;
+    t->flaps += is_any(w, place, SWG_OPEN);
+    t->closed_sick += sick && !is_any(w, place, SWG_OPEN);
     if (t->tries == 0 || probes < t->fewest)
         t->fewest = probes;
     if (probes > t->most)
@@ -22,20 +35,12 @@ static void end_try(tally_tries *t, uint64_t probes)
     t->tries++;
 }
 
-static bool is_trying(const walk *w, int place)
-{
-    bool any = false;
-    for (int i = 0; i < STAGE_INSTANCES; i++)
-        any |= (w->together || i == place) && w->states[i] == SWG_HALF_OPEN && !w->of->gone[i];
-    return any;
-}
-
-static void step_tries(walk *w)
+static void step_tries(walk *w, int64_t at_ns)
 {
     for (int place = 0; place < (w->together ? 1 : STAGE_INSTANCES); place++) {
-        bool trying = is_trying(w, place);
+        bool trying = is_any(w, place, SWG_HALF_OPEN);
         if (w->trying[place] && !trying)
-            end_try(w->tries, w->probes[place]);
+            end_try(w, place, at_ns);
         if (!w->trying[place])
             w->probes[place] = 0;
         w->trying[place] = trying;
@@ -50,7 +55,7 @@ static void step_event(walk *w, const tally_event *e)
     for (int i = 0; i < STAGE_INSTANCES; i++)
         if (w->states[i] == SWG_OPEN && w->tries->stopped_ns[i] < 0)
             w->tries->stopped_ns[i] = e->event.at_ns - w->tries->opened_ns;
-    step_tries(w);
+    step_tries(w, e->event.at_ns);
 }
 
 static void step_arrival(walk *w, const tally_arrival *a)

@@ -1,0 +1,15 @@
+/* Rows of numbers with a column for each world. */
+#ifndef SWG_LAB_TABLE_H
+#define SWG_LAB_TABLE_H
+
+#include "lab.h"
+
+enum { TABLE_CELL = 40 };
+
+void table_head(lab *l, const char *title);
+void table_row(lab *l, const char *label, char cells[][TABLE_CELL]);
+
+/* table_json.c: the summaries of an outage, one for each world. */
+void table_json(lab *l, const tally_summary *summaries);
+
+#endif
