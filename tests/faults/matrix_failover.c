@@ -1,0 +1,5 @@
+#include "stage.h"
+
+const fault_row failover_rows[] = {
+    {0},
+};

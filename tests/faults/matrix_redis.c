@@ -1,0 +1,5 @@
+#include "stage.h"
+
+const fault_row redis_rows[] = {
+    {0},
+};
