@@ -3,6 +3,7 @@
 #include "part.h"
 #include "parts.h"
 #include "profile.h"
+#include "redis.h"
 
 #include <stddef.h>
 
@@ -25,6 +26,12 @@ enum { HOUR_MS = 3600 * 1000 };
         NULL, CLI_FLAG, NULL, NULL, 0, 0, NULL                                                     \
     }
 
+#define RECORD                                                                                     \
+    {                                                                                              \
+        "record", CLI_TEXT, "FILE", "write down every exchange of the fleet with Redis", 0, 0,     \
+            NULL                                                                                   \
+    }
+
 static const cli_option simple_options[] = {
     {"once", CLI_FLAG, NULL, "as fast as it goes, for pipes", 0, 0, NULL},
     SEED,
@@ -32,23 +39,34 @@ static const cli_option simple_options[] = {
     END,
 };
 
-static const cli_option stage_options[] = {
-    {"once", CLI_FLAG, NULL, "play the script and end; no keys", 0, 0, NULL},
-    SEED,
-    {"ports", CLI_COUNT, "BASE",
-     "service on BASE, instances on BASE+1 to +3, the world beside them ten higher "
-     "(9000, 8001 to 8003; 9010, 8011 to 8013)",
-     1024, 65000, NULL},
-    {"fault", CLI_CHOICE, "KIND", "how the script breaks the service (hang)", 0, 0, fault_choices},
-    {"rate", CLI_PERCENT, "N%", "how many answers the fault strikes (90%)", 1, 100, NULL},
-    {"calls", CLI_COUNT, "N", "calls a second in each world (200)", 1, 2000, NULL},
-    TIMEOUT("how long instances wait for the service (250ms)"),
-    {"healthy", CLI_DURATION, "TIME", "how long all is well at first (4s)", 0, HOUR_MS, NULL},
-    {"outage", CLI_DURATION, "TIME", "how long the outage lasts (15s)", 100, HOUR_MS, NULL},
-    PROFILE_OPTIONS,
-    {"json", CLI_FLAG, NULL, "one JSON object a line instead of text", 0, 0, NULL},
-    END,
-};
+#define STAGE_OPTIONS(rate_text, calls_text, healthy_text, outage_text)                            \
+    {"once", CLI_FLAG, NULL, "play the script and end; no keys", 0, 0, NULL}, SEED,                \
+        {"ports",                                                                                  \
+         CLI_COUNT,                                                                                \
+         "BASE",                                                                                   \
+         "service on BASE, instances on BASE+1 to +3, the world beside them ten higher "           \
+         "(9000, 8001 to 8003; 9010, 8011 to 8013)",                                               \
+         1024,                                                                                     \
+         65000,                                                                                    \
+         NULL},                                                                                    \
+        {"fault", CLI_CHOICE, "KIND",       "how the script breaks the service (hang)",            \
+         0,       0,          fault_choices},                                                      \
+        {"rate", CLI_PERCENT, "N%", "how many answers the fault strikes (" rate_text ")",          \
+         1,      100,         NULL},                                                               \
+        {"calls", CLI_COUNT, "N", "calls a second in each world (" calls_text ")", 1, 2000, NULL}, \
+        TIMEOUT("how long instances wait for the service (250ms)"),                                \
+        {"healthy", CLI_DURATION, "TIME", "how long all is well at first (" healthy_text ")",      \
+         0,         HOUR_MS,      NULL},                                                           \
+        {"outage", CLI_DURATION, "TIME", "how long the outage lasts (" outage_text ")",            \
+         100,      HOUR_MS,      NULL},                                                            \
+        PROFILE_OPTIONS,                                                                           \
+    {                                                                                              \
+        "json", CLI_FLAG, NULL, "one JSON object a line instead of text", 0, 0, NULL               \
+    }
+
+static const cli_option stage_options[] = {STAGE_OPTIONS("90%", "200", "4s", "15s"), END};
+static const cli_option fleet_options[] = {STAGE_OPTIONS("100%", "100", "3s", "10s"), RECORD, END};
+static const cli_option naive_options[] = {STAGE_OPTIONS("90%", "200", "4s", "8s"), RECORD, END};
 
 static const cli_option storm_options[] = {
     {"once", CLI_FLAG, NULL, "play it and end, as it does anyway", 0, 0, NULL},
@@ -98,13 +116,6 @@ static const cli_option instance_options[] = {
     END,
 };
 
-static const cli_option redis_options[] = {
-    PORT("9004; 0: any"),
-    {"folder", CLI_TEXT, "PATH", "a new folder for its socket (one in /tmp)", 0, 0, NULL},
-    PART_OPTIONS,
-    END,
-};
-
 static const cli_option load_options[] = {
     {"targets", CLI_TEXT, "PORT,...", "the instances' ports (8001,8002,8003)", 0, 0, NULL},
     {"rate", CLI_COUNT, "N", "calls a second (100)", 1, 100000, NULL},
@@ -126,6 +137,15 @@ static const cli_option break_options[] = {
 };
 
 static const cli_option heal_options[] = {SERVICE_AT, END};
+
+static const cli_option redis_options[] = {
+    PORT("9004; 0: any"),
+    {"folder", CLI_TEXT, "PATH", "a new folder for its sockets (one in /tmp)", 0, 0, NULL},
+    RECORD,
+    SERVICE_AT,
+    PART_OPTIONS,
+    END,
+};
 
 static const cli_command lab_commands[] = {
     {
@@ -166,7 +186,7 @@ static const cli_command lab_commands[] = {
                    "a world with a breaker each. Then Redis is killed while all is well, an outage "
                    "begins without it, and it comes back empty.",
         .example = "switchgear lab fleet --once",
-        .options = stage_options,
+        .options = fleet_options,
         .run = lab_stage_run,
     },
     {
@@ -178,7 +198,7 @@ static const cli_command lab_commands[] = {
             "as it is usually written first. Then Redis is frozen, and then killed in an "
             "outage. See what sharing costs a call, how many probes go, and what is lost.",
         .example = "switchgear lab naive --once",
-        .options = stage_options,
+        .options = naive_options,
         .run = lab_stage_run,
     },
     {
@@ -230,10 +250,16 @@ static const cli_command lab_commands[] = {
     },
     {
         .name = "redis",
-        .summary = "A redis-server in a private folder, alone, for a terminal of its own.",
-        .details = "Instances join with --fleet. /control reads (GET) or acts: POST "
-                   "/control?do=kill, freeze, thaw or restart, which starts an empty one.",
-        .example = "switchgear lab redis",
+        .summary =
+            "Kill, freeze or restart the Redis of a running lab, or cut one instance off it.",
+        .details =
+            "kill, then restart, which starts an empty one; freeze, then thaw; cut A, then "
+            "heal. Without a word: a redis-server in a private folder, alone, for a terminal "
+            "of its own; instances join it with --fleet.",
+        .example = "switchgear lab redis cut B",
+        .arguments = "[kill|freeze|thaw|restart|cut A|heal]",
+        .choices = redis_actions,
+        .arguments_max = 2,
         .options = redis_options,
         .run = lab_redis_run,
     },

@@ -29,10 +29,11 @@ bool control_post(uint16_t port, fault_kind fault, int rate_pct, json_t **answer
     return post(port, query, CONTROL_MS, answer);
 }
 
-bool control_redis(uint16_t port, const char *action, json_t **answer)
+bool control_redis(uint16_t port, const redis_order *order, json_t **answer)
 {
     char query[64];
-    snprintf(query, sizeof query, "do=%s", action);
+    snprintf(query, sizeof query, "do=%s&who=%c", redis_actions[order->action],
+             'A' + order->instance);
     return post(port, query, START_MS, answer);
 }
 
@@ -56,6 +57,26 @@ static int switch_fault(const cli_args *args, fault_kind fault, int rate_pct)
     }
     const char *text = json_string_value(json_object_get(answer, "text"));
     out_line(&o, "service on port %u: %s", port, text ? text : fault_name(fault));
+    json_decref(answer);
+    return CLI_FINE;
+}
+
+int lab_redis_tell(const cli_args *args, const redis_order *order)
+{
+    json_t *answer;
+    out o;
+    uint16_t port = (uint16_t)(service_port(args) + REDIS_PORT - SERVICE_PORT);
+    out_open(&o, stdout, cli_text(args, "color", NULL));
+    if (!control_redis(port, order, &answer)) {
+        fprintf(stderr,
+                "no Redis of a lab answers on port %u\nStart one: switchgear lab fleet, or "
+                "switchgear lab redis; or name the port of the service with --ports\n",
+                port);
+        return CLI_NOBODY;
+    }
+    const char *text = json_string_value(json_object_get(answer, "text"));
+    const char *cut = json_string_value(json_object_get(answer, "cut"));
+    out_line(&o, "%s%s%s", text ? text : "", cut && *cut ? "; cut off: " : "", cut ? cut : "");
     json_decref(answer);
     return CLI_FINE;
 }

@@ -65,7 +65,7 @@ static void notice_together(world *w, int64_t at_ns)
     for (int i = 0; i < STAGE_INSTANCES; i++)
         if (w->instances[i].standing.mode != SWG_FLEET_FLEET && !w->instances[i].dead)
             return;
-    if (w->restarted_ns == 0 || w->together_ns)
+    if (w->back_ns == 0 || w->together_ns || at_ns < w->back_ns)
         return;
     w->together_ns = at_ns;
     story_together(w->lab, w);
@@ -158,10 +158,19 @@ static void take_instance(member *m, const json_t *line)
 
 static void take_redis(member *m, const json_t *line)
 {
+    world *w = m->world;
+    redis_order order;
+    uint64_t changes = number(line, "changes");
     m->ready = true;
-    m->world->redis_counts = (redis_counts){.commands = number(line, "commands"),
-                                            .scripts = number(line, "scripts"),
-                                            .increments = number(line, "increments")};
+    if (changes > w->redis_changes &&
+        redis_order_parse(&order, json_string_value(json_object_get(line, "action")),
+                          json_string_value(json_object_get(line, "instance")))) {
+        w->redis_changes = changes;
+        lab_redis_follow(w->lab, w, &order);
+    }
+    w->redis_counts = (redis_counts){.commands = number(line, "commands"),
+                                     .scripts = number(line, "scripts"),
+                                     .increments = number(line, "increments")};
 }
 
 /* ---- the load generator -------------------------------------------------------------------- */

@@ -65,11 +65,11 @@ struct world {
     live_slot live[LIVE_SLOTS];
     live_arrivals arrivals[LIVE_SLOTS];
     int live_at, arrivals_at;
-    uint64_t service_changes, outage_calls;
+    uint64_t service_changes, redis_changes, outage_calls;
     fault_kind fault;
     int rate_pct;
     tally tally;
-    int64_t restarted_ns, together_ns; /* Redis was; all instances were in the fleet again */
+    int64_t back_ns, together_ns; /* Redis could be reached again; all were in the fleet again */
     span spans[SPAN_COUNT];
     redis_counts redis_counts; /* so far; when the story began; when the first outage did */
     redis_counts redis_begun, redis_broken;
@@ -133,6 +133,7 @@ uint16_t lab_service_port(const lab *l, const stage_world *plan);
 uint16_t lab_redis_port(const lab *l, const stage_world *plan);
 uint16_t lab_instance_port(const lab *l, const stage_world *plan, int index);
 bool lab_ports_free(lab *l);
+bool lab_has_redis(const lab *l);
 bool lab_start_redis(lab *l); /* before the members that use it */
 bool lab_start_members(lab *l);
 bool lab_start_loads(lab *l);
@@ -150,7 +151,7 @@ void lab_notice_deaths(lab *l);
 
 /* control.c: switching a part over its control path. False if it did not answer. */
 bool control_post(uint16_t port, fault_kind fault, int rate_pct, json_t **answer);
-bool control_redis(uint16_t port, const char *action, json_t **answer);
+bool control_redis(uint16_t port, const redis_order *order, json_t **answer);
 
 /* script.c: the story's progress */
 void lab_script_begin(lab *l, int64_t now_ns);
@@ -159,7 +160,9 @@ void lab_break(lab *l, int64_t now_ns, fault_kind fault, int rate_pct);
 void lab_heal(lab *l, int64_t now_ns);
 /* Somebody else switched the service of one world: the others follow. */
 void lab_follow(lab *l, world *from);
-void lab_redis(lab *l, int64_t now_ns, redis_action action); /* to every Redis there is */
+/* Tells every Redis there is, but the one that knows already, and the story. */
+void lab_redis(lab *l, int64_t now_ns, const redis_order *order, const world *but);
+void lab_redis_follow(lab *l, world *from, const redis_order *order);
 void lab_key(lab *l, int key, int64_t now_ns);
 
 /* numbers of the last second */

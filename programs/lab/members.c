@@ -115,7 +115,7 @@ static bool start_service(world *w)
     return start(&w->service, &c);
 }
 
-static void add_circuit(command *c, const world *w)
+static void add_circuit(command *c, const world *w, int index)
 {
     const cli_args *args = w->lab->args;
     const stage *of = w->lab->stage;
@@ -133,7 +133,7 @@ static void add_circuit(command *c, const world *w)
     if (w->plan->panel)
         add(c, "--panel=%s-%d", w->plan->panel, (int)getpid());
     if (w->plan->redis == REDIS_FOR_FLEET)
-        add(c, "--fleet=unix://%s/redis.sock", w->folder);
+        add(c, "--fleet=unix://%s/%c.sock", w->folder, 'A' + index);
     if (w->plan->redis == REDIS_FOR_NAIVE)
         add(c, "--naive=%s/redis.sock", w->folder);
 }
@@ -152,7 +152,7 @@ static bool start_instance(world *w, int index)
     add(&c, "--port=%u", m->port);
     add(&c, "--service=%u", w->service.port);
     add(&c, "--timeout=%lldms", (long long)w->lab->script.timeout_ms);
-    add_circuit(&c, w);
+    add_circuit(&c, w, index);
     return start(m, &c);
 }
 
@@ -160,6 +160,7 @@ static bool start_instance(world *w, int index)
 static bool start_redis(world *w)
 {
     command c;
+    const char *record = cli_text(w->lab->args, "record", NULL);
     w->redis = (member){.world = w,
                         .role = ROLE_REDIS,
                         .port = lab_redis_port(w->lab, w->plan),
@@ -169,7 +170,17 @@ static bool start_redis(world *w)
     begin(&c, w->lab, "redis");
     add(&c, "--port=%u", w->redis.port);
     add(&c, "--folder=%s", w->folder);
+    if (w->plan->redis == REDIS_FOR_FLEET && record)
+        add(&c, "--record=%s", record);
     return start(&w->redis, &c);
+}
+
+bool lab_has_redis(const lab *l)
+{
+    bool any = false;
+    for (int w = 0; w < l->world_count; w++)
+        any |= l->worlds[w].plan->redis != REDIS_NOT;
+    return any;
 }
 
 bool lab_start_redis(lab *l)

@@ -8,6 +8,7 @@
 #include "../common/http_server.h"
 #include "part.h"
 #include "parts.h"
+#include "redis_routes.h"
 #include "redis_server.h"
 
 #include <dirent.h>
@@ -23,19 +24,22 @@
 
 enum { TURN_MS = 10, REPORT_MS = 200, ANSWER_S = 8, MS = 1000000 };
 
-const char *const redis_actions[] = {"kill", "freeze", "thaw", "restart", NULL};
+const char *const redis_actions[] = {"kill", "freeze", "thaw", "restart", "cut", "heal", NULL};
 
 typedef struct keeper {
     part part;
     uint16_t port;
     char folder[REDIS_FOLDER_MAX];
-    redis_server server;  /* the main thread's alone */
+    redis_server server; /* the main thread's alone, as the next */
+    redis_routes routes;
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t done;
-    int order; /* what is to be done, an index of redis_actions; -1: nothing */
+    redis_order order; /* the last one */
+    bool ordered;      /* and not carried out yet */
     bool failed;
     uint64_t changes;
     const char *state;
+    char cut[STAGE_INSTANCES + 1];
     redis_counts counts;
 } keeper;
 
@@ -65,41 +69,46 @@ static void remove_folder(const keeper *k)
 
 /* ---- orders -------------------------------------------------------------------------------- */
 
-static void carry_out(keeper *k, int order)
+static bool act(keeper *k, const redis_order *order)
 {
-    bool fine = true;
-    switch (order) {
+    switch (order->action) {
     case REDIS_KILL:
         redis_server_kill(&k->server);
-        break;
+        return true;
     case REDIS_FREEZE:
         redis_server_freeze(&k->server);
-        break;
+        return k->server.frozen;
     case REDIS_THAW:
         redis_server_thaw(&k->server);
-        break;
+        return true;
     case REDIS_RESTART:
         redis_server_kill(&k->server);
-        fine = redis_server_start(&k->server);
-        break;
+        return redis_server_start(&k->server);
+    case REDIS_CUT:
+        return redis_routes_cut(&k->routes, order->instance);
+    default:
+        return redis_routes_heal(&k->routes);
     }
-    pthread_mutex_lock(&k->lock);
-    k->state = redis_server_state(&k->server);
-    k->changes++;
-    k->failed = !fine;
-    k->order = -1;
-    pthread_cond_broadcast(&k->done);
-    pthread_mutex_unlock(&k->lock);
 }
 
 static bool take_order(keeper *k)
 {
     pthread_mutex_lock(&k->lock);
-    int order = k->order;
+    bool ordered = k->ordered;
+    redis_order order = k->order;
     pthread_mutex_unlock(&k->lock);
-    if (order >= 0)
-        carry_out(k, order);
-    return order >= 0;
+    if (!ordered)
+        return false;
+    bool fine = act(k, &order);
+    pthread_mutex_lock(&k->lock);
+    k->state = redis_server_state(&k->server);
+    memcpy(k->cut, k->routes.cut, sizeof k->cut);
+    k->changes++;
+    k->failed = !fine;
+    k->ordered = false;
+    pthread_cond_broadcast(&k->done);
+    pthread_mutex_unlock(&k->lock);
+    return true;
 }
 
 static void count(keeper *k)
@@ -125,34 +134,44 @@ static const char *state_text(const char *state)
 static json_t *describe(keeper *k)
 {
     pthread_mutex_lock(&k->lock);
+    const char letter[] = {(char)('A' + k->order.instance), '\0'};
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:I, s:i, s:s, s:s, s:I, s:I, s:I, s:I}", "schema",
+        "{s:s, s:s, s:s, s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "schema",
         "switchgear.lab.redis/1", "type", "redis", "text", state_text(k->state), "at_ns",
         (json_int_t)swg_clock_ns(), "port", k->port, "state", k->state, "socket", k->server.path,
-        "changes", (json_int_t)k->changes, "commands", (json_int_t)k->counts.commands, "scripts",
+        "cut", k->cut, "action", redis_actions[k->order.action], "instance", letter, "changes",
+        (json_int_t)k->changes, "commands", (json_int_t)k->counts.commands, "scripts",
         (json_int_t)k->counts.scripts, "increments", (json_int_t)k->counts.increments);
     pthread_mutex_unlock(&k->lock);
     return object;
 }
 
-static int find_action(const char *name)
+bool redis_order_parse(redis_order *order, const char *action, const char *instance)
 {
-    for (int i = 0; name && redis_actions[i]; i++)
-        if (strcmp(redis_actions[i], name) == 0)
-            return i;
-    return -1;
+    *order = (redis_order){0};
+    int found = 0;
+    while (action && redis_actions[found] && strcmp(redis_actions[found], action) != 0)
+        found++;
+    if (!action || !redis_actions[found])
+        return false;
+    order->action = (redis_action)found;
+    if (order->action != REDIS_CUT)
+        return true;
+    order->instance = instance && instance[0] && !instance[1] ? instance[0] - 'A' : -1;
+    return order->instance >= 0 && order->instance < STAGE_INSTANCES;
 }
 
 /* Waits until it was carried out. */
-static bool give_order(keeper *k, int order)
+static bool give_order(keeper *k, const redis_order *order)
 {
     struct timespec deadline;
     int late = 0;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += ANSWER_S;
     pthread_mutex_lock(&k->lock);
-    k->order = order;
-    while (k->order >= 0 && !late)
+    k->order = *order;
+    k->ordered = true;
+    while (k->ordered && !late)
         late = pthread_cond_timedwait(&k->done, &k->lock, &deadline);
     bool fine = !late && !k->failed;
     pthread_mutex_unlock(&k->lock);
@@ -165,12 +184,12 @@ static enum MHD_Result handle(void *context, http_exchange *exchange)
     if (strcmp(exchange->path, "/control") != 0)
         return http_reply_error(exchange, MHD_HTTP_NOT_FOUND, "there is /control");
     if (strcmp(exchange->method, "POST") == 0) {
-        int order = find_action(http_query(exchange, "do"));
-        if (order < 0)
+        redis_order order;
+        if (!redis_order_parse(&order, http_query(exchange, "do"), http_query(exchange, "who")))
             return http_reply_error(exchange, MHD_HTTP_BAD_REQUEST,
-                                    "do is kill, freeze, thaw or restart");
-        if (!give_order(k, order))
-            return http_reply_error(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "it did not start");
+                                    "do is kill, freeze, thaw, restart, heal, or cut with who=A");
+        if (!give_order(k, &order))
+            return http_reply_error(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "it cannot be done");
     } else if (strcmp(exchange->method, "GET") != 0) {
         return http_reply_error(exchange, MHD_HTTP_METHOD_NOT_ALLOWED, "use GET or POST");
     }
@@ -210,7 +229,9 @@ static int serve(keeper *k)
         return part_port_busy(&k->part, k->port);
     k->port = http_server_port(control);
     if (!k->part.json)
-        out_line(&k->part.out, "Redis on unix://%s (control: port %u)", k->server.path, k->port);
+        out_line(&k->part.out,
+                 "Redis on unix://%s, for instances unix://%s/A.sock to C.sock (control: port %u)",
+                 k->server.path, k->folder, k->port);
     keep(k);
     http_server_close(control);
     return CLI_FINE;
@@ -237,11 +258,10 @@ static void end_with_parent(void)
         pthread_detach(thread);
 }
 
-int lab_redis_run(const cli_args *args)
+static int run_part(const cli_args *args)
 {
     keeper k = {.port = (uint16_t)cli_number(args, "port", REDIS_PORT),
                 .folder = "/tmp/switchgear-redis-XXXXXX",
-                .order = -1,
                 .lock = PTHREAD_MUTEX_INITIALIZER,
                 .done = PTHREAD_COND_INITIALIZER};
     part_begin(&k.part, "redis", args);
@@ -251,11 +271,24 @@ int lab_redis_run(const cli_args *args)
         return CLI_FAILED;
     snprintf(k.server.path, sizeof k.server.path, "%s/redis.sock", k.folder);
     int result = CLI_FAILED;
-    if (redis_server_start(&k.server)) {
+    if (redis_routes_open(&k.routes, k.folder, cli_text(args, "record", NULL)) &&
+        redis_server_start(&k.server)) {
         k.state = redis_server_state(&k.server);
         result = serve(&k);
         redis_server_kill(&k.server);
     }
+    redis_routes_close(&k.routes);
     remove_folder(&k);
     return result;
+}
+
+/* With words it tells a part that runs what to do. */
+int lab_redis_run(const cli_args *args)
+{
+    redis_order order;
+    if (args->word_count == 0)
+        return run_part(args);
+    if (!redis_order_parse(&order, args->words[0], args->word_count > 1 ? args->words[1] : NULL))
+        return cli_usage(args, "cut wants the instance to cut off: A, B or C");
+    return lab_redis_tell(args, &order);
 }

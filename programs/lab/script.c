@@ -242,27 +242,50 @@ static void forget_naive(world *w)
         w->instances[i].state = SWG_CLOSED;
 }
 
-void lab_redis(lab *l, int64_t now_ns, redis_action action)
+static bool tell_redis(world *w, const redis_order *order)
 {
-    if (l->phase == LAB_HEALTHY && (action == REDIS_KILL || action == REDIS_FREEZE))
-        begin_span(l, action == REDIS_KILL ? SPAN_GONE : SPAN_FROZEN, now_ns);
-    for (int w = 0; w < l->world_count; w++) {
-        json_t *answer;
-        world *one = &l->worlds[w];
-        if (!one->redis.started || one->redis.dead)
-            continue;
-        if (control_redis(one->redis.port, redis_actions[action], &answer)) {
-            json_decref(answer);
-            one->restarted_ns = action == REDIS_RESTART ? now_ns : 0;
-            one->together_ns = 0;
-            if (action == REDIS_KILL || action == REDIS_RESTART)
-                forget_naive(one);
-        } else {
+    json_t *answer;
+    if (!w->redis.started || w->redis.dead)
+        return true;
+    if (!control_redis(w->redis.port, order, &answer))
+        return false;
+    w->redis_changes = (uint64_t)json_integer_value(json_object_get(answer, "changes"));
+    json_decref(answer);
+    return true;
+}
+
+static void note_order(world *w, redis_action action, int64_t now_ns)
+{
+    bool back = action == REDIS_RESTART || action == REDIS_THAW || action == REDIS_HEAL;
+    w->back_ns = back && w->plan->redis == REDIS_FOR_FLEET ? now_ns : 0;
+    w->together_ns = 0;
+    if (action == REDIS_KILL || action == REDIS_RESTART)
+        forget_naive(w);
+}
+
+void lab_redis(lab *l, int64_t now_ns, const redis_order *order, const world *but)
+{
+    if (l->phase == LAB_HEALTHY && order->action == REDIS_KILL)
+        begin_span(l, SPAN_GONE, now_ns);
+    if (l->phase == LAB_HEALTHY && order->action == REDIS_FREEZE)
+        begin_span(l, SPAN_FROZEN, now_ns);
+    for (int i = 0; i < l->world_count; i++) {
+        world *w = &l->worlds[i];
+        if (w != but && !tell_redis(w, order)) {
             story_note(l, "Redis did not do as it was told");
             l->trouble = true;
         }
+        note_order(w, order->action, now_ns);
     }
-    story_redis(l, action);
+    story_redis(l, order, but != NULL);
+}
+
+void lab_redis_follow(lab *l, world *from, const redis_order *order)
+{
+    if (l->start_ns == 0)
+        return;
+    l->by_hand = !l->once;
+    lab_redis(l, swg_clock_ns(), order, from);
 }
 
 /* ---- the script ---------------------------------------------------------------------------- */
@@ -292,7 +315,7 @@ static void perform(lab *l, const stage_act *act, int64_t now_ns)
         lab_heal(l, now_ns);
         break;
     case ACT_REDIS:
-        lab_redis(l, now_ns, act->redis);
+        lab_redis(l, now_ns, &act->redis, NULL);
         break;
     case ACT_REST:
         end_span(l, now_ns);
@@ -378,13 +401,25 @@ static void choose(lab *l, int digit, int64_t now_ns)
     story_note(l, note);
 }
 
+/* Keys for Redis, where there is one. */
+static bool redis_key(lab *l, int key, int64_t now_ns)
+{
+    static const char keys[] = "kftrcm";
+    const char *at = key ? strchr(keys, key) : NULL;
+    if (!at || !lab_has_redis(l))
+        return false;
+    l->by_hand = true;
+    lab_redis(l, now_ns, &(redis_order){.action = (redis_action)(at - keys)}, NULL);
+    return true;
+}
+
 void lab_key(lab *l, int key, int64_t now_ns)
 {
     if (key == 'q' || key == 'Q') {
         l->phase = LAB_OVER;
     } else if (key == '?') {
         story_keys(l);
-    } else if (l->start_ns == 0) {
+    } else if (l->start_ns == 0 || redis_key(l, key, now_ns)) {
         return;
     } else if (key == 'b' || key == 'h' || (key >= '1' && key <= '5')) {
         l->by_hand = true;

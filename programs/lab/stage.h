@@ -33,7 +33,7 @@ typedef enum stage_act_kind {
 typedef struct stage_act {
     int64_t after_ms; /* the act before it */
     stage_act_kind kind;
-    redis_action redis;
+    redis_order redis;
 } stage_act;
 
 typedef struct stage_script {

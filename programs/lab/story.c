@@ -328,8 +328,15 @@ void story_keys(lab *l)
         "  q  end the lab           3  hang       ?  this",
         "  From another terminal: switchgear lab break hang --rate 80%, lab heal",
     };
+    static const char *const redis_lines[] = {
+        "  k  kill Redis            f  freeze it    c  cut off instance A",
+        "  r  restart it, empty     t  thaw it      m  mend its way",
+        "  From another terminal: switchgear lab redis kill, restart, freeze, thaw, cut B, heal",
+    };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         out_line(&l->out, "%s", lines[i]);
+    for (size_t i = 0; i < sizeof redis_lines / sizeof *redis_lines && lab_has_redis(l); i++)
+        out_line(&l->out, "%s", redis_lines[i]);
 }
 
 void story_status(lab *l)

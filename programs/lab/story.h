@@ -36,7 +36,7 @@ void story_what_next(char *text, size_t size, const swg_event *event);
 void story_view(lab *l, int at);
 void story_mode(const member *m, const swg_event *event);
 void story_together(lab *l, const world *w);
-void story_redis(lab *l, redis_action action);
+void story_redis(lab *l, const redis_order *order, bool by_somebody);
 void story_span(lab *l, lab_span which); /* the calls made in it */
 
 /* table.c: the outage in numbers. */

@@ -108,16 +108,23 @@ static const char *const done[] = {
     "froze Redis (SIGSTOP): connections stay, nobody answers",
     "thawed Redis: it answers again",
     "restarted Redis, empty: it knows nothing",
+    "cut the way to Redis of Instance-",
+    "mended all ways to Redis",
 };
 
-void story_redis(lab *l, redis_action action)
+void story_redis(lab *l, const redis_order *order, bool by_somebody)
 {
     const out *o = &l->out;
+    const char letter[] = {(char)('A' + order->instance), '\0'};
     story_flush(l, INT64_MAX);
     if (l->json)
-        story_emit(l, "redis", json_pack("{s:s}", "done", redis_actions[action]));
+        story_emit(l, "redis",
+                   json_pack("{s:s, s:s, s:b}", "action", redis_actions[order->action], "instance",
+                             letter, "by_control_path", by_somebody));
     else
-        story_tell(l, "%s✱ %s%s", out_paint(o, OUT_BOLD), done[action], out_paint(o, OUT_PLAIN));
+        story_tell(l, "%s✱ %s%s%s%s", out_paint(o, OUT_BOLD), by_somebody ? "somebody " : "",
+                   done[order->action], order->action == REDIS_CUT ? letter : "",
+                   out_paint(o, OUT_PLAIN));
 }
 
 static const char *const span_names[] = {"healthy", "frozen", "gone"};
@@ -177,8 +184,8 @@ void story_together(lab *l, const world *w)
     if (l->json)
         story_emit(l, "together",
                    json_pack("{s:s, s:I}", "world", w->plan->name, "after_ms",
-                             (json_int_t)(w->together_ns - w->restarted_ns) / 1000000));
+                             (json_int_t)(w->together_ns - w->back_ns) / 1000000));
     else
-        story_tell(l, "● %s is together again, %s after Redis came back", w->plan->name,
-                   out_seconds(took, w->together_ns - w->restarted_ns));
+        story_tell(l, "● %s is together again, %s after it could reach Redis", w->plan->name,
+                   out_seconds(took, w->together_ns - w->back_ns));
 }
