@@ -68,6 +68,13 @@ static const cli_option stage_options[] = {STAGE_OPTIONS("90%", "200", "4s", "15
 static const cli_option fleet_options[] = {STAGE_OPTIONS("100%", "100", "3s", "10s"), RECORD, END};
 static const cli_option naive_options[] = {STAGE_OPTIONS("90%", "200", "4s", "8s"), RECORD, END};
 
+static const cli_option compare_options[] = {
+    STAGE_OPTIONS("100%", "100", "4s", "12s"),
+    RECORD,
+    {"report", CLI_TEXT, "FILE", "where the report goes (switchgear-compare.html)", 0, 0, NULL},
+    END,
+};
+
 static const cli_option storm_options[] = {
     {"once", CLI_FLAG, NULL, "play it and end, as it does anyway", 0, 0, NULL},
     SEED,
@@ -199,6 +206,16 @@ static const cli_command lab_commands[] = {
             "outage. See what sharing costs a call, how many probes go, and what is lost.",
         .example = "switchgear lab naive --once",
         .options = naive_options,
+        .run = lab_stage_run,
+    },
+    {
+        .name = "compare",
+        .summary = "The same outage five ways: no breaker, one each, one per host, naive, a fleet.",
+        .details =
+            "Five worlds at the same time, told by one table and a report: one HTML file with "
+            "plots, which needs nothing else.",
+        .example = "switchgear lab compare --once --report outage.html",
+        .options = compare_options,
         .run = lab_stage_run,
     },
     {

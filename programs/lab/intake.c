@@ -31,6 +31,7 @@ static void take_service(member *m, const json_t *line)
     const char *fault = json_string_value(json_object_get(line, "fault"));
     m->ready = true;
     take_arrivals(w, line);
+    series_arrived(&w->series, (int64_t)number(line, "at_ns"), number(line, "calls"));
     w->arrivals_at = (w->arrivals_at + 1) % LIVE_SLOTS;
     w->arrivals[w->arrivals_at] =
         (live_arrivals){.at_ns = (int64_t)number(line, "at_ns"), .calls = number(line, "calls")};
@@ -215,6 +216,7 @@ static void take_load(member *m, const json_t *line)
                         .waiting_max = number(line, "waiting_max")};
     m->ready = true;
     json_array_foreach(json_object_get(line, "phases"), at, phase) take_phase(w, slot, phase);
+    series_ended(&w->series, slot->at_ns, slot->counts);
     if (w->lab->phase == LAB_OUTAGE && slot->waiting_max > w->tally.waiting_max)
         w->tally.waiting_max = slot->waiting_max;
 }

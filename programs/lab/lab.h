@@ -5,6 +5,8 @@
 #include "../common/child.h"
 #include "../common/cli.h"
 #include "../common/output.h"
+#include "machine.h"
+#include "series.h"
 #include "stage.h"
 #include "standing.h"
 #include "tally.h"
@@ -71,6 +73,7 @@ struct world {
     tally tally;
     int64_t back_ns, together_ns; /* Redis could be reached again; all were in the fleet again */
     span spans[SPAN_COUNT];
+    series series;
     redis_counts redis_counts; /* so far; when the story began; when the first outage did */
     redis_counts redis_begun, redis_broken;
     naive_counts naive_counts, naive_broken;
@@ -102,6 +105,7 @@ struct lab {
     swg_circuit_config config; /* of every circuit, defaults resolved */
     out out;
     bool json, once, keys;
+    const char *report; /* its file; NULL: none, or it is written */
     uint64_t seed;
     int ports; /* base; 0: the usual ones */
     char program[512];
@@ -109,7 +113,9 @@ struct lab {
     int world_count;
     tally_summary summaries[2][STAGE_WORLDS_MAX]; /* of the outage, and of the encore's */
 
-    int64_t start_ns; /* of the story */
+    int64_t start_ns;     /* of the story */
+    int64_t end_ns;       /* of its last outage, all circuits closed again and a moment later */
+    machine_time machine; /* when it began */
     lab_phase phase;
     int64_t next_ns;              /* when the script goes on */
     int act;                      /* the next of the encore */

@@ -3,6 +3,7 @@
 
 #include "parts.h"
 #include "profile.h"
+#include "report.h"
 #include "story.h"
 #include "terminal.h"
 
@@ -74,6 +75,7 @@ static int prepare(lab *l, const cli_args *args)
     l->seed = (uint64_t)cli_number(args, "seed", 1);
     l->ports = (int)cli_number(args, "ports", 0);
     l->times = (fault_times){.slow_ms = 500, .hang_ms = 2000, .flap_ms = 2000};
+    l->report = l->stage->report ? cli_text(args, "report", l->stage->report) : NULL;
     l->compare_ns = l->states_ns = INT64_MAX;
     l->world_count = l->stage->world_count;
     for (int i = 0; i < l->world_count; i++) {
@@ -81,6 +83,8 @@ static int prepare(lab *l, const cli_args *args)
         l->worlds[i].plan = &l->stage->worlds[i];
     }
     find_program(l);
+    if (l->report && !report_possible(l->report))
+        return CLI_FAILED;
     return resolve_config(&l->config) && lab_ports_free(l) ? CLI_FINE : CLI_FAILED;
 }
 

@@ -2,6 +2,7 @@
  */
 #include "lab.h"
 
+#include "report.h"
 #include "story.h"
 
 #include <string.h>
@@ -85,6 +86,10 @@ static void step_settling(lab *l, int64_t now_ns)
         return;
     story_compare(l);
     story_table(l);
+    l->end_ns = now_ns;
+    if (l->report)
+        l->trouble |= !report_write(l, l->report);
+    l->report = NULL;
     if (begin_encore(l, now_ns))
         return;
     if (l->encore && l->stage->last_table)
@@ -296,6 +301,7 @@ void lab_script_begin(lab *l, int64_t now_ns)
     l->phase = LAB_HEALTHY;
     l->next_ns = now_ns + l->script.healthy_ms * MS;
     l->span = SPAN_HEALTHY;
+    l->machine = machine_now();
     for (int w = 0; w < l->world_count; w++) {
         l->worlds[w].spans[SPAN_HEALTHY].began_ns = now_ns;
         l->worlds[w].redis_begun = l->worlds[w].redis_counts;

@@ -62,10 +62,10 @@ static const stage stages[] = {
                    .healthy_ms = 3000,
                    .outage_ms = 10000},
         .encore = {{1000, ACT_REDIS, {REDIS_KILL, 0}},
-                   {4000, ACT_REST, {0}},
+                   {3000, ACT_REST, {0}},
                    {500, ACT_BREAK, {0}},
-                   {4000, ACT_REDIS, {REDIS_RESTART, 0}},
-                   {4000, ACT_HEAL, {0}}},
+                   {3000, ACT_REDIS, {REDIS_RESTART, 0}},
+                   {5500, ACT_HEAL, {0}}},
     },
     {
         .name = "naive",
@@ -92,6 +92,32 @@ static const stage stages[] = {
                    {500, ACT_BREAK, {0}},
                    {4000, ACT_HEAL, {0}}},
         .last_table = naive_table,
+    },
+    {
+        .name = "compare",
+        .title = "one outage, five ways to meet it",
+        .story =
+            {"Five worlds live through the same outage at the same time, on this machine: what",
+             "disturbs one disturbs all. A to C call without breakers; with one each; with one",
+             "in shared memory; with the obvious one over Redis; with one of a fleet.", NULL},
+        /* Every call is struck: with one probe in ten lucky, luck would decide who does well. */
+        .circuit = {"recovery=2s", "recovery_max=2s", NULL},
+        .shares = {6, 3, 1},
+        .quiet = true,
+        .report = "switchgear-compare.html",
+        .world_count = 5,
+        .worlds =
+            {{.name = "no breaker", .port_row = 1},
+             {.name = "one each", .breakers = true, .port_row = 2},
+             {.name = "one per host", .breakers = true, .panel = "/switchgear-lab", .port_row = 3},
+             {.name = "naive, Redis", .breakers = true, .redis = REDIS_FOR_NAIVE, .port_row = 4},
+             {.name = "a fleet", .breakers = true, .redis = REDIS_FOR_FLEET, .port_row = 0}},
+        .script = {.fault = FAULT_HANG,
+                   .rate_pct = 100,
+                   .calls_per_s = 100,
+                   .timeout_ms = 250,
+                   .healthy_ms = 4000,
+                   .outage_ms = 12000},
     },
 };
 

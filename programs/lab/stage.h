@@ -56,6 +56,8 @@ typedef struct stage {
     stage_world worlds[STAGE_WORLDS_MAX];
     stage_script script;
     stage_act encore[ACTS_MAX];        /* what follows when the outage is over and told */
+    bool quiet;                        /* transitions are not told one by one */
+    const char *report;                /* the file the report is written to; NULL: there is none */
     void (*last_table)(struct lab *l); /* after it; may be NULL */
 } stage;
 

@@ -162,6 +162,8 @@ static void tell_event(lab *l, int at)
     l->states_ns = swg_clock_ns() + SECOND / 20;
     if (l->json)
         tell_json(p->member, &p->event);
+    else if (l->stage->quiet)
+        return;
     else if (p->event.scope == SWG_SCOPE_FLEET_MODE)
         story_mode(p->member, &p->event);
     else if (p->event.scope == SWG_SCOPE_FLEET)
@@ -218,7 +220,7 @@ bool story_states(lab *l)
 {
     char text[256];
     bool any = false;
-    for (int i = 0; i < l->world_count && !l->json; i++) {
+    for (int i = 0; i < l->world_count && !l->json && !l->stage->quiet; i++) {
         const world *w = &l->worlds[i];
         if (!w->plan->breakers || !disagree(w))
             continue;
@@ -286,6 +288,19 @@ void story_not_closed(lab *l)
         story_emit(l, "not_closed", json_object());
     else
         story_tell(l, "✗ not every circuit closed again");
+}
+
+void story_report(lab *l, const char *path)
+{
+    double busy = machine_busy_pct(&l->machine);
+    if (l->json) {
+        story_emit(l, "report", json_pack("{s:s, s:f}", "path", path, "machine_busy_pct", busy));
+        return;
+    }
+    out_line(&l->out, "  All at the same time; the machine (%d processors) was %.0f %% busy.",
+             machine_processors(), busy);
+    out_line(&l->out, "%s", "");
+    out_line(&l->out, "  The report, with plots: %s", path);
 }
 
 void story_death(member *m)

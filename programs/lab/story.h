@@ -22,6 +22,7 @@ bool story_states(lab *l); /* who is in which state, if they do not agree; false
 void story_compare(lab *l);
 void story_all_closed(lab *l);
 void story_not_closed(lab *l);
+void story_report(lab *l, const char *path); /* where it is, and how busy the machine was */
 void story_death(member *m);
 void story_talk(member *m, const char *text); /* what a child said on stderr */
 void story_note(lab *l, const char *text);

@@ -181,6 +181,7 @@ void story_span(lab *l, lab_span which)
 void story_together(lab *l, const world *w)
 {
     char took[OUT_NUMBER_MAX];
+    story_flush(l, INT64_MAX);
     if (l->json)
         story_emit(l, "together",
                    json_pack("{s:s, s:I}", "world", w->plan->name, "after_ms",

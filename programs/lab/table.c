@@ -207,13 +207,22 @@ void table_row(lab *l, const char *label, char cells[][TABLE_CELL])
     out_line(&l->out, "%s", line);
 }
 
-static void print_row(lab *l, size_t row, const tally_summary *summaries)
+const char *table_label(int row)
+{
+    return (size_t)row < sizeof rows / sizeof *rows ? rows[row].label : NULL;
+}
+
+void table_cell(char cell[TABLE_CELL], int row, const world *w, const tally_summary *s)
+{
+    snprintf(cell, TABLE_CELL, "-");
+    rows[row].write(cell, w, s);
+}
+
+static void print_row(lab *l, int row, const tally_summary *summaries)
 {
     char cells[STAGE_WORLDS_MAX][TABLE_CELL];
-    for (int w = 0; w < l->world_count; w++) {
-        snprintf(cells[w], TABLE_CELL, "-");
-        rows[row].write(cells[w], &l->worlds[w], &summaries[w]);
-    }
+    for (int w = 0; w < l->world_count; w++)
+        table_cell(cells[w], row, &l->worlds[w], &summaries[w]);
     table_row(l, rows[row].label, cells);
 }
 
@@ -239,7 +248,7 @@ void story_table(lab *l)
         return;
     }
     print_head(l);
-    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++)
+    for (int row = 0; table_label(row); row++)
         if (!l->encore || !rows[row].with_redis)
             print_row(l, row, summaries);
 }
