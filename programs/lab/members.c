@@ -3,6 +3,7 @@
 #include "lab.h"
 
 #include "../common/port.h"
+#include "redis_server.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -286,6 +287,9 @@ void lab_stop_members(lab *l)
     for (size_t i = 0; i < count; i++)
         children[i] = &members[i]->child;
     child_stop(children, count, GRACE_MS);
+    for (int w = 0; w < l->world_count; w++) /* its keeper may have been killed */
+        if (l->worlds[w].redis.started)
+            redis_folder_remove(l->worlds[w].folder);
 }
 
 /* A load generator that is gone is noticed elsewhere. */

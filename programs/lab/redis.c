@@ -11,7 +11,6 @@
 #include "redis_routes.h"
 #include "redis_server.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -54,17 +53,6 @@ static bool make_folder(keeper *k, const char *wanted)
         fprintf(stderr, "redis: cannot make the folder %s: %s\n", wanted ? wanted : k->folder,
                 strerror(errno));
     return made;
-}
-
-static void remove_folder(const keeper *k)
-{
-    DIR *folder = opendir(k->folder);
-    for (struct dirent *entry; folder && (entry = readdir(folder));)
-        if (entry->d_name[0] != '.')
-            unlinkat(dirfd(folder), entry->d_name, 0);
-    if (folder)
-        closedir(folder);
-    rmdir(k->folder);
 }
 
 /* ---- orders -------------------------------------------------------------------------------- */
@@ -278,7 +266,7 @@ static int run_part(const cli_args *args)
         redis_server_kill(&k.server);
     }
     redis_routes_close(&k.routes);
-    remove_folder(&k);
+    redis_folder_remove(k.folder);
     return result;
 }
 

@@ -1,6 +1,8 @@
 #include "redis_server.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -147,4 +149,15 @@ void redis_server_thaw(redis_server *s)
 const char *redis_server_state(const redis_server *s)
 {
     return s->child.pid == 0 ? "gone" : s->frozen ? "frozen" : "up";
+}
+
+void redis_folder_remove(const char *path)
+{
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    if (folder)
+        closedir(folder);
+    rmdir(path);
 }

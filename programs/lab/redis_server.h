@@ -40,4 +40,7 @@ const char *redis_server_state(const redis_server *s);
  * count. */
 redis_counts redis_server_count(redis_server *s);
 
+/* Removes the folder of a lab's Redis with the sockets in it, if it is there. */
+void redis_folder_remove(const char *path);
+
 #endif

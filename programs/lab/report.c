@@ -89,22 +89,24 @@ static void put_table(FILE *file, const lab *l)
 
 static void put_legend(FILE *file)
 {
-    fprintf(file,
-            "<h2>The outage in time</h2>\n<ul class=\"legend\">\n"
-            "<li><svg viewBox=\"0 0 24 14\"><rect class=\"answered\" width=\"24\" height=\"14\"/>"
-            "</svg>answered</li>\n"
-            "<li><svg viewBox=\"0 0 24 14\"><rect class=\"failed\" width=\"24\" height=\"14\"/>"
-            "</svg>failed, after waiting</li>\n"
-            "<li><svg viewBox=\"0 0 24 14\"><rect class=\"rejected\" width=\"24\" height=\"14\"/>"
-            "</svg>rejected at once</li>\n"
-            "<li><svg viewBox=\"0 0 24 14\"><rect class=\"reached\" width=\"24\" height=\"14\"/>"
-            "</svg>reached the service</li>\n"
-            "<li><svg viewBox=\"0 0 24 14\"><line class=\"closed\" x2=\"24\" y1=\"7\" y2=\"7\"/>"
-            "</svg>circuit closed</li>\n"
-            "<li><svg viewBox=\"0 0 24 14\"><line class=\"half_open\" x2=\"24\" y1=\"7\" y2=\"7\"/>"
-            "</svg>half-open</li>\n"
-            "<li><svg viewBox=\"0 0 24 14\"><line class=\"open\" x2=\"24\" y1=\"7\" y2=\"7\"/>"
-            "</svg>open</li>\n</ul>\n");
+    fprintf(
+        file,
+        "<h2>The outage in time</h2>\n<p>Each point of a curve is about the second around it.</p>\n"
+        "<ul class=\"legend\">\n"
+        "<li><svg viewBox=\"0 0 24 14\"><rect class=\"answered\" width=\"24\" height=\"14\"/>"
+        "</svg>answered</li>\n"
+        "<li><svg viewBox=\"0 0 24 14\"><rect class=\"failed\" width=\"24\" height=\"14\"/>"
+        "</svg>failed, after waiting</li>\n"
+        "<li><svg viewBox=\"0 0 24 14\"><rect class=\"rejected\" width=\"24\" height=\"14\"/>"
+        "</svg>rejected at once</li>\n"
+        "<li><svg viewBox=\"0 0 24 14\"><rect class=\"reached\" width=\"24\" height=\"14\"/>"
+        "</svg>reached the service</li>\n"
+        "<li><svg viewBox=\"0 0 24 14\"><line class=\"closed\" x2=\"24\" y1=\"7\" y2=\"7\"/>"
+        "</svg>circuit closed</li>\n"
+        "<li><svg viewBox=\"0 0 24 14\"><line class=\"half_open\" x2=\"24\" y1=\"7\" y2=\"7\"/>"
+        "</svg>half-open</li>\n"
+        "<li><svg viewBox=\"0 0 24 14\"><line class=\"open\" x2=\"24\" y1=\"7\" y2=\"7\"/>"
+        "</svg>open</li>\n</ul>\n");
 }
 
 /* ---- curves: each lies on the one before --------------------------------------------------- */
@@ -166,7 +168,7 @@ static void put_world(FILE *file, const lab *l, const world *w)
     plot p = {.file = file,
               .start_ns = l->start_ns,
               .end_ns = l->end_ns,
-              .top = (double)l->script.calls_per_s * 6 / 5,
+              .top = (double)l->script.calls_per_s * 3 / 2,
               .ribbons = w->plan->breakers ? STAGE_INSTANCES : 0};
     fprintf(file, "<section>\n<h3>%s</h3>\n<div class=\"pair\">\n<figure>\n", w->plan->name);
     snprintf(title, sizeof title, "How calls ended over time, world %s", w->plan->name);

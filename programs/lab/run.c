@@ -3,6 +3,7 @@
 
 #include "parts.h"
 #include "profile.h"
+#include "redis_server.h"
 #include "report.h"
 #include "story.h"
 #include "terminal.h"
@@ -83,6 +84,9 @@ static int prepare(lab *l, const cli_args *args)
         l->worlds[i].plan = &l->stage->worlds[i];
     }
     find_program(l);
+    redis_server found;
+    if (lab_has_redis(l) && !redis_server_find(&found))
+        return CLI_FAILED;
     if (l->report && !report_possible(l->report))
         return CLI_FAILED;
     return resolve_config(&l->config) && lab_ports_free(l) ? CLI_FINE : CLI_FAILED;

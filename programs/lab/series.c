@@ -32,20 +32,30 @@ static double overlap(int64_t since_ns, int64_t at_ns, int64_t middle_ns)
                : 0;
 }
 
+/* At its ends there is less than a second to look at. */
+static double per_second(double sum, int64_t first_ns, int64_t last_ns, int64_t middle_ns)
+{
+    int64_t from_ns = first_ns > middle_ns - HALF_NS ? first_ns : middle_ns - HALF_NS;
+    int64_t to_ns = last_ns < middle_ns + HALF_NS ? last_ns : middle_ns + HALF_NS;
+    return to_ns > from_ns ? sum * 1e9 / (double)(to_ns - from_ns) : 0;
+}
+
 double series_rate(const series *s, load_class class, int64_t at_ns)
 {
     double sum = 0;
+    int last = s->sample_count - 1;
     for (int i = 1; i < s->sample_count; i++)
         sum += (double)s->samples[i].counts[class] *
                overlap(s->samples[i - 1].at_ns, s->samples[i].at_ns, at_ns);
-    return sum;
+    return last < 1 ? 0 : per_second(sum, s->samples[0].at_ns, s->samples[last].at_ns, at_ns);
 }
 
 double series_arrival_rate(const series *s, int64_t at_ns)
 {
     double sum = 0;
+    int last = s->arrivals_count - 1;
     for (int i = 1; i < s->arrivals_count; i++)
         sum += (double)s->arrivals[i].calls *
                overlap(s->arrivals[i - 1].at_ns, s->arrivals[i].at_ns, at_ns);
-    return sum;
+    return last < 1 ? 0 : per_second(sum, s->arrivals[0].at_ns, s->arrivals[last].at_ns, at_ns);
 }

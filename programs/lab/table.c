@@ -176,16 +176,10 @@ static void put_label(char *line, size_t size, const out *o, const char *label)
              "");
 }
 
-/* Many worlds stand closer together. */
-static int columns(const lab *l)
-{
-    return l->world_count > 2 ? 15 : 17;
-}
-
-static void put_cell(char *line, size_t size, const lab *l, const char *text)
+static void put_cell(char *line, size_t size, const char *text)
 {
     size_t used = strlen(line);
-    snprintf(line + used, size - used, "%*s", columns(l), text);
+    snprintf(line + used, size - used, "%17s", text);
 }
 
 void table_head(lab *l, const char *title)
@@ -193,7 +187,7 @@ void table_head(lab *l, const char *title)
     char line[512];
     put_label(line, sizeof line, &l->out, title);
     for (int w = 0; w < l->world_count; w++)
-        put_cell(line, sizeof line, l, l->worlds[w].plan->name);
+        put_cell(line, sizeof line, l->worlds[w].plan->name);
     out_line(&l->out, "%s", "");
     out_line(&l->out, "%s%s%s", out_paint(&l->out, OUT_BOLD), line, out_paint(&l->out, OUT_PLAIN));
 }
@@ -203,7 +197,7 @@ void table_row(lab *l, const char *label, char cells[][TABLE_CELL])
     char line[512];
     put_label(line, sizeof line, &l->out, label);
     for (int w = 0; w < l->world_count; w++)
-        put_cell(line, sizeof line, l, cells[w]);
+        put_cell(line, sizeof line, cells[w]);
     out_line(&l->out, "%s", line);
 }
 
@@ -245,6 +239,10 @@ void story_table(lab *l)
                         &summaries[w]);
     if (l->json) {
         table_json(l, summaries);
+        return;
+    }
+    if (l->world_count > TABLE_COLUMNS_MAX) {
+        table_compact(l, summaries);
         return;
     }
     print_head(l);
