@@ -151,6 +151,8 @@ static void note_view(life *l, const swg_event *e)
     l->views[e->circuit] = e->to;
     if (e->circuit == 0)
         r->epoch = e->epoch;
+    if (e->circuit == 0 && e->to == SWG_OPEN)
+        r->open_until_ns = e->until_ns;
     if (e->circuit == 0 && e->to == SWG_CLOSED)
         r->closed_ns = e->at_ns;
 }

@@ -42,6 +42,7 @@ typedef struct host_report {
     _Atomic int gates;      /* circuits with a gate */
     _Atomic int gate;       /* of the first circuit: enum swg_gate_mode */
     _Atomic int64_t gate_until_ns;
+    _Atomic int64_t open_until_ns;            /* of its view, when it last opened */
     _Atomic uint64_t epoch;                   /* of its view */
     _Atomic uint64_t trips, reopened, closed; /* views: closed to open, half-open to open, closed */
     _Atomic int64_t closed_ns;                /* the last closing of the first circuit */

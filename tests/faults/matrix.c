@@ -19,11 +19,7 @@ static const fault_row *row_of(int number)
 
 START_TEST(row)
 {
-    const fault_row *r = row_of(_i);
-    if (r->run)
-        r->run();
-    else
-        printf("%s: see %s\n", r->row, r->elsewhere);
+    row_of(_i)->run();
 }
 END_TEST
 
@@ -46,11 +42,15 @@ static int add_rows(Suite *suite, int argc, char **argv)
         }
         if (!is_wanted(r, argc, argv))
             continue;
+        count++;
+        if (r->elsewhere) {
+            printf("%s: see %s\n", r->row, r->elsewhere);
+            continue;
+        }
         TCase *test = tcase_create(r->row);
         tcase_set_timeout(test, 120);
         tcase_add_loop_test(test, row, i, i + 1);
         suite_add_tcase(suite, test);
-        count++;
     }
     return count;
 }

@@ -178,11 +178,12 @@ static void one_egress_broken(void)
     UNTIL(first_opened);
     HOLDS(others_closed, 500);
     trip();
-    for (int i = 1; i < 3; i++)
-        s.hosts[i].orders.period_us = 0; /* the first has the permit to itself */
+    host_signal(1, SIGSTOP); /* the first has the probes to itself */
+    host_signal(2, SIGSTOP);
     s.dependency->broken = false;
     UNTIL(first_failed_its_probe);
-    traffic(4000);
+    host_signal(1, SIGCONT);
+    host_signal(2, SIGCONT);
     UNTIL(all_views_closed);
     UNTIL(first_quarantined);
     ck_assert_int_eq(s.hosts[1].report.own_closed + s.hosts[2].report.own_closed, 2);

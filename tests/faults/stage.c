@@ -85,6 +85,12 @@ void fault_all(const char *command)
         fault(i, command);
 }
 
+void fault_admin(const char *command)
+{
+    char answer[CHAOS_LINE_MAX];
+    tell("admin", command, answer);
+}
+
 const char *route_status(int i)
 {
     static char answer[CHAOS_LINE_MAX];

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <switchgear/gate.h>
 #include <switchgear/switchgear.h>
+#include <unistd.h>
 
 #define MS INT64_C(1000000)
 
@@ -70,6 +71,8 @@ void redis_signal(int which, int signal); /* SIGKILL is waited for */
 
 /* A command by way of the route "admin", so that the record has it too. The caller frees. */
 redisReply *redis_ask(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same to one of them, not by way of the proxy. */
+redisReply *redis_tell(int which, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void redis_do(const char *command); /* fails the test on an error reply */
 long long redis_number(const char *command);
 /* A field of `HGET T:st c0`: 0 epoch, 1 state, 2 until, 3 backoff; -1: not there. */
@@ -83,6 +86,7 @@ void host_signal(int i, int signal);
 /* Commands for the proxy: "route <h...> " and this. */
 void fault(int host, const char *command);
 void fault_all(const char *command);
+void fault_admin(const char *command);
 const char *route_status(int host);
 uint64_t route_count(int host, const char *key);
 

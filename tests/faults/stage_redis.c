@@ -75,13 +75,13 @@ void redis_signal(int which, int signal)
         kill(s.redis_pid[which], signal);
 }
 
-static redisReply *ask(const char *format, va_list args)
+static redisReply *ask(const char *socket_name, const char *format, va_list args)
 {
     char path[128];
     const struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
-    snprintf(path, sizeof path, "%s/admin.sock", s.folder);
+    snprintf(path, sizeof path, "%s/%s.sock", s.folder, socket_name);
     redisContext *c = redisConnectUnix(path);
-    ck_assert_msg(c && c->err == 0, "admin: %s", c ? c->errstr : "out of memory");
+    ck_assert_msg(c && c->err == 0, "%s: %s", path, c ? c->errstr : "out of memory");
     redisSetTimeout(c, patience);
     redisReply *r = redisvCommand(c, format, args);
     ck_assert_msg(r != NULL, "%s: %s", format, c->errstr);
@@ -93,7 +93,18 @@ redisReply *redis_ask(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    redisReply *r = ask(format, args);
+    redisReply *r = ask("admin", format, args);
+    va_end(args);
+    return r;
+}
+
+redisReply *redis_tell(int which, const char *format, ...)
+{
+    char name[16];
+    va_list args;
+    snprintf(name, sizeof name, "redis%d", which);
+    va_start(args, format);
+    redisReply *r = ask(name, format, args);
     va_end(args);
     return r;
 }
