@@ -117,10 +117,12 @@ struct lab {
     int64_t end_ns;       /* of its last outage, all circuits closed again and a moment later */
     machine_time machine; /* when it began */
     lab_phase phase;
-    int64_t next_ns;              /* when the script goes on */
-    int act;                      /* the next of the encore */
-    bool encore;                  /* it has begun */
-    lab_span span;                /* calls that leave now belong to */
+    int64_t next_ns;     /* when the script goes on */
+    int act;             /* the next of the encore */
+    bool encore;         /* it has begun */
+    lab_span span;       /* calls that leave now belong to */
+    lab_span span_ended; /* to be told at span_told_ns; 0: it was */
+    int64_t span_told_ns;
     int64_t compare_ns;           /* when the worlds are compared next; INT64_MAX: not */
     int64_t states_ns;            /* when the states are shown, if they differ; INT64_MAX: not */
     int64_t shown_ns;             /* when they were shown last */
@@ -166,10 +168,19 @@ void lab_break(lab *l, int64_t now_ns, fault_kind fault, int rate_pct);
 void lab_heal(lab *l, int64_t now_ns);
 /* Somebody else switched the service of one world: the others follow. */
 void lab_follow(lab *l, world *from);
+void lab_key(lab *l, int key, int64_t now_ns);
+
+/* acts.c. Calls that leave in a span are counted apart; while none is on, they are not. */
+void lab_next_phase(lab *l);
+void lab_span_begin(lab *l, lab_span which, int64_t now_ns);
+void lab_span_end(lab *l, int64_t now_ns);
+void lab_span_step(lab *l, int64_t now_ns);
 /* Tells every Redis there is, but the one that knows already, and the story. */
 void lab_redis(lab *l, int64_t now_ns, const redis_order *order, const world *but);
 void lab_redis_follow(lab *l, world *from, const redis_order *order);
-void lab_key(lab *l, int key, int64_t now_ns);
+/* False: there is none. */
+bool lab_encore_begin(lab *l, int64_t now_ns);
+void lab_encore_step(lab *l, int64_t now_ns);
 
 /* numbers of the last second */
 typedef struct live_view {

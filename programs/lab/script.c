@@ -65,17 +65,6 @@ static void step_recovering(lab *l, int64_t now_ns)
     }
 }
 
-/* The second part of the script, if there is one and nobody took the controls. */
-static bool begin_encore(lab *l, int64_t now_ns)
-{
-    if (l->encore || l->by_hand || l->stage->encore[0].kind == ACT_NONE)
-        return false;
-    l->encore = true;
-    l->phase = LAB_HEALTHY;
-    l->next_ns = now_ns + l->stage->encore[0].after_ms * MS;
-    return true;
-}
-
 static void step_settling(lab *l, int64_t now_ns)
 {
     if (!l->trouble && !all_closed(l)) { /* a call of the outage came back late and opened one */
@@ -90,7 +79,7 @@ static void step_settling(lab *l, int64_t now_ns)
     if (l->report)
         l->trouble |= !report_write(l, l->report);
     l->report = NULL;
-    if (begin_encore(l, now_ns))
+    if (lab_encore_begin(l, now_ns))
         return;
     if (l->encore && l->stage->last_table)
         l->stage->last_table(l);
@@ -104,27 +93,9 @@ static void step_settling(lab *l, int64_t now_ns)
 
 /* ---- breaking and healing ------------------------------------------------------------------ */
 
-static void next_load_phase(lab *l)
-{
-    l->load_phase++;
-    lab_mark_phase(l);
-}
-
-static void end_healthy(lab *l, int64_t now_ns)
-{
-    for (int i = 0; i < l->world_count && l->span == SPAN_HEALTHY; i++) {
-        world *w = &l->worlds[i];
-        w->spans[SPAN_HEALTHY].ended_ns = now_ns;
-        w->redis_broken = w->redis_counts;
-        w->naive_broken = w->naive_counts;
-    }
-    l->span = SPAN_NONE;
-}
-
 static void begin_tallies(lab *l, int64_t now_ns)
 {
-    end_healthy(l, now_ns);
-    next_load_phase(l);
+    lab_span_end(l, now_ns);
     for (int w = 0; w < l->world_count; w++) {
         swg_state states[STAGE_INSTANCES];
         for (int i = 0; i < STAGE_INSTANCES; i++)
@@ -181,7 +152,7 @@ static void end_outage(lab *l, int64_t now_ns, const world *by)
     l->fault_now = FAULT_NONE;
     l->rate_now = 100;
     switch_services(l, by);
-    next_load_phase(l);
+    lab_next_phase(l);
     for (int w = 0; w < l->world_count; w++) {
         tally *t = &l->worlds[w].tally;
         t->healed_ns = now_ns;
@@ -214,85 +185,6 @@ void lab_follow(lab *l, world *from)
         begin_outage(l, now_ns, from->fault, from->rate_pct, from);
 }
 
-/* ---- Redis --------------------------------------------------------------------------------- */
-
-/* Calls that leave from here on, while all is well, are counted apart. */
-static void begin_span(lab *l, lab_span which, int64_t now_ns)
-{
-    next_load_phase(l);
-    l->span = which;
-    for (int w = 0; w < l->world_count; w++)
-        l->worlds[w].spans[which] = (span){.phase = l->load_phase, .began_ns = now_ns};
-}
-
-static void end_span(lab *l, int64_t now_ns)
-{
-    next_load_phase(l);
-    for (int w = 0; w < l->world_count && l->span != SPAN_NONE; w++)
-        l->worlds[w].spans[l->span].ended_ns = now_ns;
-}
-
-/* Its last calls have come back by now. */
-static void tell_span(lab *l)
-{
-    if (l->span == SPAN_FROZEN || l->span == SPAN_GONE)
-        story_span(l, l->span);
-    l->span = SPAN_NONE;
-}
-
-/* Without Redis there is no state, and the naive breaker lets all go. */
-static void forget_naive(world *w)
-{
-    for (int i = 0; i < STAGE_INSTANCES && w->plan->redis == REDIS_FOR_NAIVE; i++)
-        w->instances[i].state = SWG_CLOSED;
-}
-
-static bool tell_redis(world *w, const redis_order *order)
-{
-    json_t *answer;
-    if (!w->redis.started || w->redis.dead)
-        return true;
-    if (!control_redis(w->redis.port, order, &answer))
-        return false;
-    w->redis_changes = (uint64_t)json_integer_value(json_object_get(answer, "changes"));
-    json_decref(answer);
-    return true;
-}
-
-static void note_order(world *w, redis_action action, int64_t now_ns)
-{
-    bool back = action == REDIS_RESTART || action == REDIS_THAW || action == REDIS_HEAL;
-    w->back_ns = back && w->plan->redis == REDIS_FOR_FLEET ? now_ns : 0;
-    w->together_ns = 0;
-    if (action == REDIS_KILL || action == REDIS_RESTART)
-        forget_naive(w);
-}
-
-void lab_redis(lab *l, int64_t now_ns, const redis_order *order, const world *but)
-{
-    if (l->phase == LAB_HEALTHY && order->action == REDIS_KILL)
-        begin_span(l, SPAN_GONE, now_ns);
-    if (l->phase == LAB_HEALTHY && order->action == REDIS_FREEZE)
-        begin_span(l, SPAN_FROZEN, now_ns);
-    for (int i = 0; i < l->world_count; i++) {
-        world *w = &l->worlds[i];
-        if (w != but && !tell_redis(w, order)) {
-            story_note(l, "Redis did not do as it was told");
-            l->trouble = true;
-        }
-        note_order(w, order->action, now_ns);
-    }
-    story_redis(l, order, but != NULL);
-}
-
-void lab_redis_follow(lab *l, world *from, const redis_order *order)
-{
-    if (l->start_ns == 0)
-        return;
-    l->by_hand = !l->once;
-    lab_redis(l, swg_clock_ns(), order, from);
-}
-
 /* ---- the script ---------------------------------------------------------------------------- */
 
 void lab_script_begin(lab *l, int64_t now_ns)
@@ -300,43 +192,15 @@ void lab_script_begin(lab *l, int64_t now_ns)
     l->start_ns = now_ns;
     l->phase = LAB_HEALTHY;
     l->next_ns = now_ns + l->script.healthy_ms * MS;
-    l->span = SPAN_HEALTHY;
     l->machine = machine_now();
-    for (int w = 0; w < l->world_count; w++) {
-        l->worlds[w].spans[SPAN_HEALTHY].began_ns = now_ns;
-        l->worlds[w].redis_begun = l->worlds[w].redis_counts;
-    }
+    lab_span_begin(l, SPAN_HEALTHY, now_ns);
     story_healthy(l);
-}
-
-static void perform(lab *l, const stage_act *act, int64_t now_ns)
-{
-    if (act->kind != ACT_REST)
-        tell_span(l);
-    switch (act->kind) {
-    case ACT_BREAK:
-        lab_break(l, now_ns, l->script.fault, l->script.rate_pct);
-        break;
-    case ACT_HEAL:
-        lab_heal(l, now_ns);
-        break;
-    case ACT_REDIS:
-        lab_redis(l, now_ns, &act->redis, NULL);
-        break;
-    case ACT_REST:
-        end_span(l, now_ns);
-        break;
-    default:
-        break;
-    }
 }
 
 static void step_due(lab *l, int64_t now_ns)
 {
     if (l->encore) {
-        const stage_act *act = &l->stage->encore[l->act++];
-        perform(l, act, now_ns);
-        l->next_ns = act[1].kind == ACT_NONE ? INT64_MAX : now_ns + act[1].after_ms * MS;
+        lab_encore_step(l, now_ns);
     } else if (l->phase == LAB_HEALTHY) {
         story_compare(l);
         lab_break(l, now_ns, l->script.fault, l->script.rate_pct);
@@ -373,6 +237,7 @@ void lab_script_step(lab *l, int64_t now_ns)
     enum { REPORTED_AFTER_MS = 150 }; /* and the fleet has heard of it */
     bool due = !l->by_hand && now_ns >= l->next_ns;
     story_flush(l, now_ns - REPORTED_AFTER_MS * (int64_t)MS);
+    lab_span_step(l, now_ns);
     step_states(l, now_ns);
     step_compare(l, now_ns);
     switch (l->phase) {

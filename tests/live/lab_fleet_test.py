@@ -133,6 +133,9 @@ class Controls(Fleet):
         self.mode(running, "Instance-A", "local")
         self.assertIn("up", self.tell("thaw"))
         running.until_type("together")
+        span = world_of((running.of_type("span") or [running.until_type("span")])[0], FLEET)
+        self.assertGreater(span["sent"], 0)
+        self.assertEqual(span["answered"], span["sent"])
 
     def test_wrong_words(self):
         self.base = lab.free_base()
