@@ -44,8 +44,8 @@ static const cli_option simple_options[] = {
         {"ports",                                                                                  \
          CLI_COUNT,                                                                                \
          "BASE",                                                                                   \
-         "service on BASE, instances on BASE+1 to +3, the world beside them ten higher "           \
-         "(9000, 8001 to 8003; 9010, 8011 to 8013)",                                               \
+         "service on BASE, instances on BASE+1 to +3, the world beside them ten higher, each "     \
+         "further one ten more (9000, 8001 to 8003; 9010, 8011 to 8013)",                          \
          1024,                                                                                     \
          65000,                                                                                    \
          NULL},                                                                                    \
@@ -274,7 +274,7 @@ static const cli_command lab_commands[] = {
             "heal. Without a word: a redis-server in a private folder, alone, for a terminal "
             "of its own; instances join it with --fleet.",
         .example = "switchgear lab redis cut B",
-        .arguments = "[kill|freeze|thaw|restart|cut A|heal]",
+        .arguments = "kill|freeze|thaw|restart|cut A|heal",
         .choices = redis_actions,
         .arguments_max = 2,
         .options = redis_options,

@@ -247,17 +247,29 @@ static void report_until_signal(instance *in)
 
 /* ---- the program --------------------------------------------------------------------------- */
 
-static int use_redis(instance *in, const cli_args *args, const swg_circuit_config *config)
+static int use_naive(instance *in, const cli_args *args, const char *socket)
+{
+    swg_snapshot s;
+    swg_circuit_read(in->circuit, swg_clock_ns(), &s);
+    if (!naive_fits(&s.config))
+        return cli_usage(args, "--naive counts failures in a row: --set failure_threshold=5, say");
+    in->naive = naive_open(&(naive_config){.socket = socket,
+                                           .failure_threshold = s.config.failure_threshold,
+                                           .recovery_ms = s.config.recovery_ms,
+                                           .timeout_ms = NAIVE_TIMEOUT_MS});
+    return in->naive ? CLI_FINE : CLI_FAILED;
+}
+
+static int use_redis(instance *in, const cli_args *args)
 {
     const char *url = cli_text(args, "fleet", NULL), *socket = cli_text(args, "naive", NULL);
+    if (url && socket)
+        return cli_usage(args, "--fleet and --naive do not go together");
+    if (socket)
+        return use_naive(in, args, socket);
     if (url)
         in->fleet = instance_fleet_open(in->panel, in->name, url, !in->part.json);
-    if (socket)
-        in->naive = naive_open(&(naive_config){.socket = socket,
-                                               .failure_threshold = config->failure_threshold,
-                                               .recovery_ms = config->recovery_ms,
-                                               .timeout_ms = NAIVE_TIMEOUT_MS});
-    return (url && !in->fleet) || (socket && !in->naive) ? CLI_FAILED : CLI_FINE;
+    return url && !in->fleet ? CLI_FAILED : CLI_FINE;
 }
 
 static int open_circuit(instance *in, const cli_args *args)
@@ -275,7 +287,7 @@ static int open_circuit(instance *in, const cli_args *args)
     if (result >= SWG_OK && !in->breaker)
         result = swg_circuit_override(in->circuit, SWG_FORCED_CLOSED, INT64_MAX, "--no-breaker");
     if (result >= SWG_OK)
-        return use_redis(in, args, &config);
+        return use_redis(in, args);
     fprintf(stderr, "instance: cannot open the circuit: %s\n", swg_error_text(result));
     return CLI_FAILED;
 }

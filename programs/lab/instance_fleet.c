@@ -37,11 +37,11 @@ static void *carry(void *closure)
     return NULL;
 }
 
-static int join(instance_fleet *f, swg_panel *panel, const char *name)
+static int join(instance_fleet *f, swg_panel *panel, const char *name, const char **reason)
 {
     uint64_t numbers[2];
     swg_fleet_url url;
-    int result = swg_fleet_url_parse(&url, f->run.url, NULL);
+    int result = swg_fleet_url_parse(&url, f->run.url, reason);
     if (result != SWG_OK || getrandom(numbers, sizeof numbers, 0) != sizeof numbers)
         return result != SWG_OK ? result : SWG_ESYS;
     return swg_fleet_open(
@@ -56,6 +56,7 @@ static int join(instance_fleet *f, swg_panel *panel, const char *name)
 instance_fleet *instance_fleet_open(swg_panel *panel, const char *name, const char *url, bool talks)
 {
     instance_fleet *f = calloc(1, sizeof *f);
+    const char *reason = NULL;
     int result = SWG_ENOMEM;
     if (!f)
         return NULL;
@@ -63,10 +64,11 @@ instance_fleet *instance_fleet_open(swg_panel *panel, const char *name, const ch
                                     .url = url,
                                     .stop_fd = eventfd(0, EFD_CLOEXEC),
                                     .trouble = talks ? on_trouble : NULL};
-    if (f->run.stop_fd >= 0 && (result = join(f, panel, name)) == SWG_OK &&
+    if (f->run.stop_fd >= 0 && (result = join(f, panel, name, &reason)) == SWG_OK &&
         pthread_create(&f->thread, NULL, carry, f) == 0)
         return f;
-    fprintf(stderr, "instance: cannot join the fleet at %s: %s\n", url, swg_error_text(result));
+    fprintf(stderr, "instance: cannot join the fleet at %s: %s\n", url,
+            reason ? reason : swg_error_text(result));
     swg_fleet_close(&f->fleet);
     if (f->run.stop_fd >= 0)
         close(f->run.stop_fd);

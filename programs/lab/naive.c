@@ -25,6 +25,11 @@ struct naive {
     histogram redis;               /* time a call spent waiting for Redis */
 };
 
+bool naive_fits(const swg_circuit_config *config)
+{
+    return config->failure_threshold != 0 && config->failure_threshold != SWG_NONE;
+}
+
 naive *naive_open(const naive_config *config)
 {
     naive *n = calloc(1, sizeof *n);

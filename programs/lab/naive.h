@@ -17,7 +17,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <switchgear/types.h>
+#include <switchgear/circuit.h>
 
 typedef struct naive naive;
 
@@ -33,6 +33,9 @@ typedef struct naive_call {
     swg_state seen;   /* when it asked */
     int64_t redis_ns; /* spent waiting for Redis so far */
 } naive_call;
+
+/* Does a circuit so set open on failures in a row? It knows nothing else. */
+bool naive_fits(const swg_circuit_config *config);
 
 /* NULL without memory. The socket's path is copied. */
 naive *naive_open(const naive_config *config);

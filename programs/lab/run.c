@@ -1,6 +1,7 @@
 /* A stage from its first process to its last: one thread, one poll loop. */
 #include "lab.h"
 
+#include "naive.h"
 #include "parts.h"
 #include "profile.h"
 #include "redis_server.h"
@@ -58,6 +59,30 @@ static bool resolve_config(swg_circuit_config *config)
     return fine;
 }
 
+static bool has_naive(const lab *l)
+{
+    bool any = false;
+    for (int w = 0; w < l->world_count; w++)
+        any |= l->worlds[w].plan->redis == REDIS_FOR_NAIVE;
+    return any;
+}
+
+/* Whatever would stop the story halfway is said before it begins. */
+static int check(lab *l)
+{
+    redis_server found;
+    if (lab_has_redis(l) && !redis_server_find(&found))
+        return CLI_FAILED;
+    if (l->report && !report_possible(l->report))
+        return CLI_FAILED;
+    if (!resolve_config(&l->config))
+        return CLI_FAILED;
+    if (has_naive(l) && !naive_fits(&l->config))
+        return cli_usage(l->args, "compares with a breaker that counts failures in a row: "
+                                  "--set failure_threshold=5, say");
+    return lab_ports_free(l) ? CLI_FINE : CLI_FAILED;
+}
+
 static int prepare(lab *l, const cli_args *args)
 {
     const cli_command *command = args->path[args->depth - 1];
@@ -84,12 +109,7 @@ static int prepare(lab *l, const cli_args *args)
         l->worlds[i].plan = &l->stage->worlds[i];
     }
     find_program(l);
-    redis_server found;
-    if (lab_has_redis(l) && !redis_server_find(&found))
-        return CLI_FAILED;
-    if (l->report && !report_possible(l->report))
-        return CLI_FAILED;
-    return resolve_config(&l->config) && lab_ports_free(l) ? CLI_FINE : CLI_FAILED;
+    return check(l);
 }
 
 static int open_signals(void)
