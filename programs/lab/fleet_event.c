@@ -92,6 +92,8 @@ const char *fleet_event_text(char text[EVIDENCE_MAX], const swg_event *event)
                  mode_text((swg_fleet_mode)event->from, (swg_fleet_mode)event->to));
     else if (event->scope == SWG_SCOPE_FLEET)
         fleet_text(text, event);
+    else if (event->cause == SWG_CAUSE_FLEET)
+        snprintf(text, EVIDENCE_MAX, "the fleet's probes passed");
     else
         evidence_text(text, event);
     return text;

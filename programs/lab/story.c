@@ -226,7 +226,8 @@ bool story_states(lab *l)
             continue;
         any = true;
         state_words(w, &l->out, text, sizeof text);
-        out_line(&l->out, "            %s   (they disagree)", text);
+        out_line(&l->out, "            %s   (they disagree%s%s)", text,
+                 breaker_worlds(l) > 1 ? ": " : "", breaker_worlds(l) > 1 ? w->plan->name : "");
     }
     return any;
 }

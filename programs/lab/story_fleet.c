@@ -13,7 +13,7 @@ typedef struct view {
     const pending *first;
     unsigned calls, failures; /* of all who took it */
     int open;                 /* own breakers that were */
-    char who[96];             /* "B, A 4 ms later, C 11 ms later" */
+    char who[96];             /* "B first, A 4 ms, C 11 ms" */
 } view;
 
 static bool same_view(const pending *a, const pending *b)
@@ -29,9 +29,9 @@ static void add_member(view *v, const pending *p)
     v->calls += p->event.calls;
     v->failures += p->event.failures;
     if (used == 0)
-        snprintf(v->who, sizeof v->who, "%c", 'A' + p->member->index);
+        snprintf(v->who, sizeof v->who, "%c first", 'A' + p->member->index);
     else
-        snprintf(v->who + used, sizeof v->who - used, ", %c %.0f ms later", 'A' + p->member->index,
+        snprintf(v->who + used, sizeof v->who - used, ", %c %.0f ms", 'A' + p->member->index,
                  (double)later_ns / 1e6);
 }
 
@@ -63,6 +63,8 @@ static const char *why(char text[EVIDENCE_MAX], const view *v)
     const swg_event *e = &v->first->event;
     if (e->to == SWG_HALF_OPEN)
         snprintf(text, EVIDENCE_MAX, "the wait is over, probing");
+    else if (e->from == SWG_HALF_OPEN && v->calls == 1)
+        snprintf(text, EVIDENCE_MAX, "the probe %s", e->to == SWG_OPEN ? "failed" : "passed");
     else if (e->from == SWG_HALF_OPEN)
         snprintf(text, EVIDENCE_MAX, "%u of %u probes %s",
                  e->to == SWG_OPEN ? v->failures : v->calls - v->failures, v->calls,
@@ -85,10 +87,11 @@ void story_view(lab *l, int at)
         return;
     gather(l, at, &v);
     story_what_next(next, sizeof next, e);
-    out_line(&l->out, "%6.1f s  %s%s %s → %s%s: %s%s (%s)", (double)(e->at_ns - l->start_ns) / 1e9,
-             out_paint(o, out_state_style(to, 0)), out_state_sign(to, 0),
-             v.first->member->world->plan->name, out_state_word(to, 0), out_paint(o, OUT_PLAIN),
-             why(reason, &v), next, v.who);
+    out_line(&l->out, "%6.1f s  %s%s %s → %s%s: %s%s (%s%s)",
+             (double)(e->at_ns - l->start_ns) / 1e9, out_paint(o, out_state_style(to, 0)),
+             out_state_sign(to, 0), v.first->member->world->plan->name, out_state_word(to, 0),
+             out_paint(o, OUT_PLAIN), why(reason, &v), next, v.who,
+             strchr(v.who, ',') ? " later" : "");
 }
 
 void story_mode(const member *m, const swg_event *event)
