@@ -61,14 +61,14 @@ bool fleet_event_from_json(swg_event *event, const json_t *object)
 static const char *mode_text(swg_fleet_mode from, swg_fleet_mode to)
 {
     if (to == SWG_FLEET_STALE)
-        return "hears nothing from Redis: views hold, no new probes";
+        return "nothing heard from Redis; views hold, no new probes";
     if (to == SWG_FLEET_LOCAL)
-        return "goes on alone: its own breaker decides";
+        return "on its own now, its own breaker decides";
     if (to == SWG_FLEET_REJOIN)
-        return "hears from Redis again, and tells it what it knows";
+        return "heard from Redis again, which is told what is known here";
     if (to == SWG_FLEET_FLEET)
-        return from == SWG_FLEET_JOINING ? "has joined the fleet" : "is in the fleet again";
-    return "looks for the fleet";
+        return from == SWG_FLEET_JOINING ? "in the fleet" : "in the fleet again";
+    return "looking for the fleet";
 }
 
 static void fleet_text(char text[EVIDENCE_MAX], const swg_event *event)

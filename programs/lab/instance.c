@@ -207,7 +207,7 @@ static void report_event(instance *in, const swg_event *event)
     }
     out *o = &in->part.out;
     if (event->scope == SWG_SCOPE_FLEET_MODE) {
-        out_line(o, "%s  Instance-%s %s", part_clock(clock), in->name,
+        out_line(o, "%s  Instance-%s: %s", part_clock(clock), in->name,
                  fleet_event_text(why, event));
         return;
     }

@@ -165,7 +165,7 @@ static void tell_event(lab *l, int at)
     else if (l->stage->quiet)
         return;
     else if (p->event.scope == SWG_SCOPE_FLEET_MODE)
-        story_mode(p->member, &p->event);
+        story_mode(l, at);
     else if (p->event.scope == SWG_SCOPE_FLEET)
         story_view(l, at);
     else

@@ -35,7 +35,7 @@ void story_what_next(char *text, size_t size, const swg_event *event);
 /* story_fleet.c: a pending event of the fleet, once for all who took it; how one stands with Redis;
  * what happens to Redis. */
 void story_view(lab *l, int at);
-void story_mode(const member *m, const swg_event *event);
+void story_mode(lab *l, int at);
 void story_together(lab *l, const world *w);
 void story_redis(lab *l, const redis_order *order, bool by_somebody);
 void story_span(lab *l, lab_span which); /* the calls made in it */

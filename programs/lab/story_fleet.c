@@ -94,14 +94,26 @@ void story_view(lab *l, int at)
              strchr(v.who, ',') ? " later" : "");
 }
 
-void story_mode(const member *m, const swg_event *event)
+/* Who went the same way about the same time is told in one line. */
+void story_mode(lab *l, int at)
 {
-    char what[EVIDENCE_MAX];
-    lab *l = m->world->lab;
-    if (event->at_ns >= l->start_ns) /* joining is before the story begins */
-        out_line(&l->out, "%6.1f s  · %s Instance-%c %s",
-                 (double)(event->at_ns - l->start_ns) / 1e9, m->world->plan->name, 'A' + m->index,
-                 fleet_event_text(what, event));
+    char what[EVIDENCE_MAX], who[3 * STAGE_INSTANCES + 1] = "";
+    const pending *first = &l->pending[at];
+    const world *w = first->member->world;
+    if (first->told)
+        return;
+    for (int i = at; i < l->pending_count; i++) {
+        pending *p = &l->pending[i];
+        size_t used = strlen(who);
+        if (p->told || p->event.scope != SWG_SCOPE_FLEET_MODE || p->member->world != w ||
+            p->event.to != first->event.to || used + 4 > sizeof who)
+            continue;
+        p->told = true;
+        snprintf(who + used, sizeof who - used, "%s%c", used ? ", " : "", 'A' + p->member->index);
+    }
+    if (first->event.at_ns >= l->start_ns) /* joining is before the story begins */
+        out_line(&l->out, "%6.1f s  · %s %s: %s", (double)(first->event.at_ns - l->start_ns) / 1e9,
+                 w->plan->name, who, fleet_event_text(what, &first->event));
 }
 
 /* ---- what happens to Redis ----------------------------------------------------------------- */
@@ -153,7 +165,8 @@ static void print_span(lab *l, const world *w, const span *s)
     span_latency(s, &all);
     uint64_t not = s->classes[LOAD_REJECTED].count + s->classes[LOAD_FAILED].count +
                    s->classes[LOAD_LOST].count;
-    out_line(&l->out, "            %-16s %7s calls: %7s answered, %llu not; p50 %s, p99 %s",
+    out_line(&l->out,
+             "            %-16s %7s calls: %7s answered, %llu failed or rejected; p50 %s, p99 %s",
              w->plan->name, out_count(sent, s->sent),
              out_count(answered, s->classes[LOAD_ANSWERED].count), (unsigned long long)not,
              out_latency(p50, histogram_at(&all, 50)), out_latency(p99, histogram_at(&all, 99)));
