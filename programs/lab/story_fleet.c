@@ -119,7 +119,7 @@ void story_mode(lab *l, int at)
 /* ---- what happens to Redis ----------------------------------------------------------------- */
 
 static const char *const done[] = {
-    "killed Redis (SIGKILL): nobody answers the fleet's clients",
+    "killed Redis (SIGKILL): it is gone",
     "froze Redis (SIGSTOP): connections stay, nobody answers",
     "thawed Redis: it answers again",
     "restarted Redis, empty: it knows nothing",
