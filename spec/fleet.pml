@@ -13,7 +13,7 @@
  * the server.
  *
  * Sizes: NI instances, NPROBE probes, NEED successes, KQ quorum, PXLIM expired leases, FO failovers,
- * CR crashes, TO timeouts, DU duplicates, MAXTR transitions after which nothing new is started.
+ * (from transition FOMIN on), CR crashes, TO timeouts, DU duplicates, MAXTR transitions after which nothing new is started.
  * Assumptions: OPENGE (OPEN lasts a lease at least, as the library enforces: probes are bounded in
  * the whole fleet, not only per half-open period), DRIFT, EMPTY, SAMETAG and CLOCK (epochs differ by
  * the server's clock alone), MONO (clients ignore lower epochs), ONCE (count the uses of a result),
@@ -40,6 +40,9 @@
 #endif
 #ifndef FO
 #define FO 0
+#endif
+#ifndef FOMIN
+#define FOMIN 0
 #endif
 #ifndef CR
 #define CR 0
@@ -178,7 +181,7 @@ inline copy_req(d, s)
 inline clear_rep(x) { x.on = 0; x.st = 0; x.ep = 0; x.g = 0; x.granted = 0 }
 inline clear_probe(i) { B[i].at = 0; B[i].id = 0; B[i].ep = 0; B[i].res = 0; B[i].g = 0 }
 
-inline before(i, x)
+inline before(i, x, z)
 {
     row = x.row;
     was_st = M.st; was_ep = M.ep; was_ps = M.ps; was_g = M.g; was_due = M.due;
@@ -188,8 +191,8 @@ inline before(i, x)
     for (k : 0 .. NR-1) { if :: k != row && M.bad[k] -> others++ :: else fi }
     /* a success counts if it is of this period, and the first time */
     valid = (x.res != NONE && x.res_g == M.g && M.st == HALF && M.lease[row] == x.res_id && !M.expired[row]);
-    printf("serve %d row=%d late=%d ep=%d st=%d bad=%d want=%d id=%d res=%d of=%d/%d over=%d",
-        i, row, late, x.ep, x.st, x.bad, x.want, x.id, x.res, x.res_ep, x.res_id, over)
+    printf("serve %d z=%d row=%d late=%d ep=%d st=%d bad=%d want=%d id=%d res=%d of=%d/%d over=%d",
+        i, z, row, late, x.ep, x.st, x.bad, x.want, x.id, x.res, x.res_ep, x.res_id, over)
 }
 
 /* A transition was made: was it a right one? */
@@ -241,14 +244,14 @@ inline judge_stay(i, x)
 
 inline judge(i, x)
 {
+    printf(" => st=%d ep=%d ps=%d px=%d due=%d hold=%d granted=%d rows", M.st, M.ep, M.ps, M.px, M.due, M.hold, granted);
+    for (k : 0 .. NR-1) { printf(" %d:%d", M.lease[k], M.bad[k]) }
+    printf("\n");
     I0_server_answers = !fault;
     assert(I0_server_answers);
     I8_view_is_the_servers = (told_ep == M.ep && (told_ep == x.ep || told_st == M.st));
     assert(I8_view_is_the_servers);
-    if :: M.ep != was_ep -> judge_step(i, x) :: else -> judge_stay(i, x) fi;
-    printf(" => st=%d ep=%d ps=%d px=%d due=%d hold=%d granted=%d rows", M.st, M.ep, M.ps, M.px, M.due, M.hold, granted);
-    for (k : 0 .. NR-1) { printf(" %d:%d", M.lease[k], M.bad[k]) }
-    printf("\n")
+    if :: M.ep != was_ep -> judge_step(i, x) :: else -> judge_stay(i, x) fi
 }
 
 /* An id no live lease, late request or result bears: in truth it never comes back. */
@@ -332,9 +335,9 @@ active [NI] proctype Caller()
 inline arrive(i, is_over, twice)
 {
     over = is_over; late = 0;
-    before(i, Q[i]); SERVE(Q); judge(i, Q[i]);
+    before(i, Q[i], 0); SERVE(Q); judge(i, Q[i]);
     if
-    :: twice -> duplicates++; copy_req(Z[i], Q[i]); printf("dup %d\n", i)
+    :: twice -> duplicates++; copy_req(Z[i], Q[i]); printf("twice %d row=%d\n", i, Z[i].row)
     :: else -> if :: !Z[i].on -> M.seen[Q[i].row] = 0 :: else fi
     fi;
     clear_req(Q[i]);
@@ -348,7 +351,7 @@ inline arrive(i, is_over, twice)
 inline arrive_late(i, is_over)
 {
     over = is_over; late = M.seen[Z[i].row];
-    before(i, Z[i]); SERVE(Z); judge(i, Z[i]);
+    before(i, Z[i], 1); SERVE(Z); judge(i, Z[i]);
     M.seen[Z[i].row] = 0; R.seen[Z[i].row] = 0; clear_req(Z[i])
 }
 
@@ -436,7 +439,7 @@ active proctype Failover()
 #ifndef EMPTY
     do
     :: d_step { failovers < FO -> copy_node(R, M); printf("replicate\n") }
-    :: d_step { failovers < FO ->
+    :: d_step { (failovers < FO && clock >= FOMIN) ->
         failovers++; copy_node(M, R); clear_node(R); M.due = 0; printf("failover\n") }
     od
 #else
@@ -450,7 +453,7 @@ active proctype Failover()
 inline lose(i)
 {
     if
-    :: Q[i].on && !Z[i].on -> copy_req(Z[i], Q[i]); M.seen[Q[i].row] = 0; R.seen[Q[i].row] = 0; printf("late %d\n", i)
+    :: Q[i].on && !Z[i].on -> copy_req(Z[i], Q[i]); M.seen[Q[i].row] = 0; R.seen[Q[i].row] = 0; printf("late %d row=%d\n", i, Z[i].row)
     :: true
     fi;
     clear_req(Q[i]); clear_rep(P[i]); waiting[i] = 0; asked[i] = 0
