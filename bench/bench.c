@@ -501,7 +501,7 @@ static const struct part {
     {"curl", bench_curl},
 #endif
 #ifdef SWG_BENCH_FLEET
-    {"fleet", bench_fleet}, {"fleet-redis", bench_fleet_redis},
+    {"fleet", bench_fleet}, {"fleet-redis", bench_fleet_redis}, {"fleet-scale", bench_fleet_scale},
 #endif
 };
 

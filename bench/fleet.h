@@ -12,4 +12,8 @@ int bench_fleet(bool quick);
 /* Prints what an exchange costs Redis: a call, an entry of each kind, the longest script. */
 int bench_fleet_redis(bool quick);
 
+/* Prints what fifty hosts of a thousand circuits cost Redis and each host, in peace and in trouble,
+ * beside what they may. */
+int bench_fleet_scale(bool quick);
+
 #endif
