@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <switchgear/switchgear.h>
@@ -21,9 +22,16 @@ enum {
     WINDOW_MS = 10000, /* too */
     PACE_US = 250,     /* between two exchanges of one shard, whoever makes them */
     SWEEP_MS = 250,    /* each circuit of each host is called so often */
-    JOIN_MS = 30000,
-    TURN_MS = 100
+    JOIN_MS = 60000,
+    TURN_MS = 100,
+
+    /* What each may cost. */
+    ENTRIES_S = 1000, /* of a host, in trouble */
+    CALL_US = 33,     /* of Redis, an exchange */
+    RECORD = 135,     /* bytes */
+    HOST_PCT = 5      /* of a core */
 };
+#define ENTRY_US 8.5
 
 typedef struct size {
     int hosts, circuits;
@@ -34,22 +42,21 @@ typedef struct size {
 typedef enum weather { QUIET, HEALTHY, FAILING, ONE_IN_TEN } weather;
 
 typedef struct phase {
-    const char *name;
+    const char *name; /* NULL: on the way from one to the next, not printed */
     weather weather;
     int seconds;
-    bool settle; /* left out of the measurement: the way from one phase to the next */
 } phase;
 
-static const phase phases[] = {
-    {"quiet", QUIET, 8, false},
-    {"", HEALTHY, 12, true},
-    {"healthy traffic", HEALTHY, 10, false},
-    {"brown-out: 1 in 10 fails", ONE_IN_TEN, 10, false},
-    {"incident: all fail", FAILING, 15, false},
-    {"recovery", HEALTHY, 15, false},
-};
+enum { CALM, SETTLE, TRAFFIC, BROWN_OUT, INCIDENT, RECOVERY, PHASES };
 
-#define PHASES ((int)(sizeof(phases) / sizeof(phases[0])))
+static const phase phases[PHASES] = {
+    [CALM] = {"quiet", QUIET, 8},
+    [SETTLE] = {NULL, HEALTHY, 12},
+    [TRAFFIC] = {"peace: all circuits called", HEALTHY, 10},
+    [BROWN_OUT] = {"brown-out: 1 of 10 fails", ONE_IN_TEN, 10},
+    [INCIDENT] = {"incident: all fail", FAILING, 15},
+    [RECOVERY] = {"recovery", HEALTHY, 15},
+};
 
 typedef struct fleet_of {
     size size;
@@ -183,12 +190,6 @@ typedef struct figures {
     uint64_t errors, transitions;
 } figures;
 
-static double used_memory(const fleet_of *f)
-{
-    return bench_redis_info(&f->redis, "memory", "used_memory:") -
-           bench_redis_info(&f->redis, "memory", "mem_clients_normal:");
-}
-
 static figures measure(fleet_of *f, int ms)
 {
     const uint32_t shards = (uint32_t)(f->size.hosts * SHARDS);
@@ -219,6 +220,14 @@ static figures measure(fleet_of *f, int ms)
     };
 }
 
+static void print_head(const size *s)
+{
+    printf("fleet-scale: %d hosts of %d circuits on one redis-server, each circuit of each host "
+           "called every %d ms\n%-26s %8s %8s %8s %6s %7s %8s %7s %7s %6s %9s %6s\n",
+           s->hosts, s->circuits, SWEEP_MS, "", "exch/s", "early/s", "entr/s", "redis", "host %",
+           "MB/s", "p50 ms", "p99 ms", "fleet%", "changes", "errors");
+}
+
 static void print(const char *name, const figures *m)
 {
     printf("%-26s %8.0f %8.0f %8.0f %6.2f %7.2f %8.1f %7.1f %7.1f %6.0f %9lu %6lu\n", name,
@@ -227,24 +236,91 @@ static void print(const char *name, const figures *m)
     fflush(stdout);
 }
 
+/* ---- budgets ---- */
+
+static double least_together(const figures m[PHASES])
+{
+    double share = 1;
+    for (int i = 0; i < PHASES; i++) {
+        share = m[i].together < share ? m[i].together : share;
+    }
+    return share;
+}
+
+static void budget(const char *what, double got, const char *format, double limit)
+{
+    printf("%-58s ", what);
+    printf(format, got);
+    printf("   ");
+    printf(format, limit);
+    printf(": %s\n", bench_holds(got <= limit));
+}
+
+static double most(const figures m[PHASES], size_t field)
+{
+    double value = 0;
+    for (int i = 0; i < PHASES; i++) {
+        const double one = *(const double *)((const char *)&m[i] + field);
+        value = one > value ? one : value;
+    }
+    return value;
+}
+
+/* Each host exchanges with each shard every interval, or as seldom as the pace allows; an entry for
+ * a circuit with traffic four times a window; in trouble as many as a host may. */
+static void judge(const size *s, const figures m[PHASES], double bytes)
+{
+    const double pace_ms = s->hosts * PACE_US / 1e3;
+    const double every_ms = pace_ms > INTERVAL_MS ? pace_ms : INTERVAL_MS;
+    const double exchanges = s->hosts * SHARDS * 1e3 / every_ms;
+    const double active = s->hosts * (double)s->circuits;
+    const double refreshed = active * 4e3 / WINDOW_MS, troubled = s->hosts * (double)ENTRIES_S;
+    const double regular = m[INCIDENT].exchanges - m[INCIDENT].hurried;
+    budget("exchanges a second in peace, 5 % for jitter", m[TRAFFIC].exchanges, "%.0f",
+           1.05 * exchanges);
+    budget("the incident's regular exchanges beside those, times", regular / m[TRAFFIC].exchanges,
+           "%.2f", 1.05);
+    budget("and with those before their time, times", m[INCIDENT].exchanges / m[TRAFFIC].exchanges,
+           "%.2f", 2);
+    budget("entries a second in peace", m[TRAFFIC].entries, "%.0f", refreshed);
+    budget("entries a second, at most", most(m, offsetof(figures, entries)), "%.0f", troubled);
+    budget("cores of Redis, quiet", m[CALM].redis, "%.2f", exchanges * CALL_US / 1e6);
+    budget("cores of Redis in peace", m[TRAFFIC].redis, "%.2f",
+           (exchanges * CALL_US + refreshed * ENTRY_US) / 1e6);
+    budget("cores of Redis, at most", most(m, offsetof(figures, redis)), "%.2f",
+           (exchanges * CALL_US + troubled * ENTRY_US) / 1e6);
+    budget("round trip, p99 of the worst time: one interval, ms", most(m, offsetof(figures, p99)),
+           "%.1f", INTERVAL_MS);
+    budget("percent of a core for a host's client, at most",
+           100 * most(m, offsetof(figures, client)), "%.1f", HOST_PCT);
+    budget("shards that lost the fleet at some time, percent", 100 - 100 * least_together(m),
+           "%.0f", 0);
+    budget("bytes in Redis for a host and circuit with traffic", bytes / active, "%.0f", RECORD);
+}
+
 int bench_fleet_scale(bool quick)
 {
     static fleet_of f;
+    figures m[PHASES] = {{0}};
     f = (fleet_of){.size = quick ? (size){5, 50, 40} : (size){50, 1000, 1000}};
     bool fine = start(&f) && join(&f);
-    double before = fine ? used_memory(&f) : 0;
-    printf("fleet-scale: %d hosts of %d circuits on one redis-server, each circuit of each host "
-           "called every %d ms\n%-26s %8s %8s %8s %6s %7s %8s %7s %7s %6s %9s %6s\n",
-           f.size.hosts, f.size.circuits, SWEEP_MS, "", "exch/s", "early/s", "entr/s", "redis",
-           "host %", "MB/s", "p50 ms", "p99 ms", "fleet%", "changes", "errors");
+    double bytes = 0;
+    if (fine) {
+        print_head(&f.size);
+    }
     for (int i = 0; i < PHASES && fine; i++) {
         atomic_store(&f.weather, phases[i].weather);
-        const figures m = measure(&f, phases[i].seconds * f.size.second_ms);
-        if (!phases[i].settle) {
-            print(phases[i].name, &m);
+        m[i] = measure(&f, phases[i].seconds * f.size.second_ms);
+        if (phases[i].name != NULL) {
+            print(phases[i].name, &m[i]);
         }
+        bytes += i == CALM      ? -bench_redis_keys_bytes(&f.redis)
+                 : i == TRAFFIC ? bench_redis_keys_bytes(&f.redis)
+                                : 0;
     }
-    printf("%f\n", used_memory(&f) - before);
+    if (fine) {
+        judge(&f.size, m, bytes);
+    }
     stop(&f);
     return fine ? 0 : 1;
 }

@@ -86,14 +86,27 @@ int64_t bench_redis_cpu_ns(const bench_redis *redis)
     return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
 }
 
-double bench_redis_info(const bench_redis *redis, const char *section, const char *field)
+static double key_bytes(const bench_redis *redis, const redisReply *key)
 {
-    redisReply *reply = redisCommand(redis->link, "INFO %s", section);
-    const char *at = reply != NULL && reply->str != NULL ? strstr(reply->str, field) : NULL;
-    at = at != NULL ? strpbrk(at, ":=") : NULL;
-    const double value = at != NULL ? strtod(at + 1, NULL) : -1;
+    redisReply *reply = redisCommand(redis->link, "MEMORY USAGE %b SAMPLES 0", key->str, key->len);
+    const double bytes =
+        reply != NULL && reply->type == REDIS_REPLY_INTEGER ? (double)reply->integer : 0;
     if (reply != NULL) {
         freeReplyObject(reply);
     }
-    return value;
+    return bytes;
+}
+
+double bench_redis_keys_bytes(const bench_redis *redis)
+{
+    redisReply *keys = redisCommand(redis->link, "KEYS *");
+    double bytes = 0;
+    if (keys == NULL || keys->type != REDIS_REPLY_ARRAY) {
+        return -1;
+    }
+    for (size_t i = 0; i < keys->elements; i++) {
+        bytes += key_bytes(redis, keys->element[i]);
+    }
+    freeReplyObject(keys);
+    return bytes;
 }

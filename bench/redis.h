@@ -27,7 +27,8 @@ void bench_redis_stop(bench_redis *redis);
  * threads sleep. */
 int64_t bench_redis_cpu_ns(const bench_redis *redis);
 
-/* A number of INFO; -1: no such field. */
-double bench_redis_info(const bench_redis *redis, const char *section, const char *field);
+/* What all keys take, as MEMORY USAGE says; without what its connections do, which INFO mixes in.
+ * -1: it does not answer. */
+double bench_redis_keys_bytes(const bench_redis *redis);
 
 #endif
