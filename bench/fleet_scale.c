@@ -21,7 +21,7 @@ enum {
     INTERVAL_MS = 50,  /* too, */
     WINDOW_MS = 10000, /* too */
     PACE_US = 250,     /* between two exchanges of one shard, whoever makes them */
-    SWEEP_MS = 250,    /* each circuit of each host is called so often */
+    SWEEP_MS = 500,    /* each circuit of each host is called so often */
     JOIN_MS = 60000,
     TURN_MS = 100,
 
