@@ -198,6 +198,17 @@ typedef struct swg_fleet_event {
 /* The oldest event not polled yet; false: none. 64 are kept, then the oldest are dropped. */
 bool swg_fleet_poll(swg_fleet *fleet, swg_fleet_event *event);
 
+/* ---- asking Redis first -------------------------------------------------------------------- */
+
+/* Wants the next exchange of this circuit's shard at once, whatever the pace, with word of this
+ * circuit in it and a wish for a permit unless it is closed. Returns a ticket; 0: there is no such
+ * circuit here. What callers use is fleet_strict.h. */
+uint64_t swg_fleet_ask(swg_fleet *fleet, const char *circuit, int64_t now_ns);
+
+/* Has an exchange that began after the ticket was given come back? 1: yes, and the circuit's gate
+ * says so. 0: not yet. -1: it failed, or there is no connection. */
+int swg_fleet_answered(const swg_fleet *fleet, const char *circuit, uint64_t ticket);
+
 /* ---- operators ----------------------------------------------------------------------------- */
 
 /* Orders a circuit of the whole fleet SWG_FLEET_FORCED_OPEN or SWG_FLEET_DISABLED for `ttl_ms`
@@ -208,6 +219,9 @@ int swg_fleet_order(swg_fleet *fleet, const char *circuit, swg_fleet_state state
                     const char *who, const char *reason);
 
 /* ---- looking ------------------------------------------------------------------------------- */
+
+/* A histogram: up to 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500 ms, and longer. */
+#define SWG_FLEET_BUCKETS 11
 
 typedef struct swg_fleet_snapshot {
     uint32_t size;
@@ -228,7 +242,9 @@ typedef struct swg_fleet_snapshot {
     uint64_t hints; /* heard on the ear, of changes not known yet */
     uint64_t
         hurried; /* exchanges made before their time, for a hint or for a breaker that opened */
-    uint64_t reserved[14];
+    uint64_t took_ns;                    /* all answered exchanges together */
+    uint64_t buckets[SWG_FLEET_BUCKETS]; /* answered exchanges by how long they took */
+    uint64_t reserved[18];
 } swg_fleet_snapshot;
 
 typedef struct swg_fleet_shard_snapshot {
@@ -263,6 +279,12 @@ int swg_fleet_read_shard(const swg_fleet *fleet, uint32_t shard,
                          swg_fleet_shard_snapshot *snapshot);
 int swg_fleet_read_circuit(const swg_fleet *fleet, const char *circuit,
                            swg_fleet_circuit_snapshot *snapshot);
+
+/* The client and what it knows of the fleet as Prometheus text, as snprintf writes: returns the
+ * bytes it takes, without the final NUL, however many of them fit. `wall_ms` is CLOCK_REALTIME in
+ * milliseconds, for timestamps. The families are listed in docs/design/fleet-metrics.md. */
+size_t swg_fleet_metrics_write(const swg_fleet *fleet, int64_t now_ns, int64_t wall_ms,
+                               char *buffer, size_t bytes);
 
 #ifdef __cplusplus
 }

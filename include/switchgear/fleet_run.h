@@ -44,14 +44,21 @@ typedef struct swg_fleet_run_config {
      * refused". First of its kind in a row only. May be NULL. */
     void (*trouble)(void *arg, const char *what);
     void *arg;
+    /* Called every look_ms (1 000; 10 to 60 000) from the running thread, to read the client or
+     * give it orders. May be NULL. */
+    void (*look)(void *arg, swg_fleet *fleet);
+    uint32_t look_ms;
+    uint32_t reserved2;
+    struct swg_strict *strict; /* see fleet_strict.h; NULL: none */
 } swg_fleet_run_config;
 #define SWG_FLEET_RUN(...)                                                                         \
     (&(swg_fleet_run_config){.size = sizeof(swg_fleet_run_config), __VA_ARGS__})
 
 /* Carries the client's bytes until stop_fd says stop, connecting again as often as it takes. With
  * TLS the certificate and its host name are always checked. The client must not be used by others
- * meanwhile, but from within the callbacks. Errors: SWG_EINVAL (configuration, URL), SWG_ENEWER,
- * SWG_ENOMEM, SWG_ESYS; SWG_EACCESS (a TLS file cannot be read: `trouble` names it). */
+ * meanwhile, but from within the callbacks (`look` is made for that). Errors: SWG_EINVAL
+ * (configuration, URL), SWG_ENEWER, SWG_ENOMEM, SWG_ESYS; SWG_EACCESS (a TLS file cannot be read:
+ * `trouble` names it). */
 int swg_fleet_run(swg_fleet *fleet, const swg_fleet_run_config *config);
 
 #ifdef __cplusplus

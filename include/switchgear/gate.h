@@ -80,10 +80,10 @@ int swg_gate_read(const swg_circuit *circuit, int64_t now_ns, swg_gate_reading *
 /* The same, and results start anew from zero.  Threads: one authority. */
 int swg_gate_collect(swg_circuit *circuit, int64_t now_ns, swg_gate_reading *reading);
 
-/* The authority's own probes passed: closes the circuit's own breaker if it is open or half-open,
- * with cause SWG_CAUSE_FLEET, a new epoch and window and wait forgotten, so that this host need not
- * probe once more by itself.
- * Errors: SWG_EINVAL.  Threads: any thread, any process; lock-free. */
+/* The authority's own probes passed: the circuit's own breaker is closed, with cause
+ * SWG_CAUSE_FLEET, a new epoch, and window and wait forgotten, so that this host need neither probe
+ * once more by itself nor open on failures from before. A breaker that was closed is one with a new
+ * epoch. Errors: SWG_EINVAL.  Threads: any thread, any process; lock-free. */
 int swg_gate_close(swg_circuit *circuit, int64_t now_ns);
 
 /* Journals an event the caller filled but for sequence, wall_ms and pid. NULL circuit: of none, the

@@ -5,6 +5,7 @@
  *     client_config.c   defaults, ranges, names
  *     client_link.c     bytes, replies expected, links lost
  *     client_ear.c      hints: exchanges before their time
+ *     client_ask.c      exchanges somebody waits for
  *     client_request.c  what is said in an exchange
  *     client_parse.c    what came back, checked before anything is believed
  *     client_apply.c    what it changes: views, grants, limits
@@ -15,6 +16,7 @@
  *     client_error.c    refusals of the server
  *     client_order.c    operators
  *     client_read.c     snapshots and names
+ *     client_metrics.c  all of it as Prometheus text
  *
  * Times inside are nanoseconds; on the wire microseconds. */
 #ifndef SWG_FLEET_CLIENT_H
@@ -104,6 +106,7 @@ struct client_circuit {
 
     /* The request under way. */
     bool claim; /* say what we know, whether or not there is news */
+    bool asked; /* the same, and a permit is wished for */
     int64_t sent_seq, sent_epoch;
     int need;
 };
@@ -117,9 +120,11 @@ struct client_shard {
     int64_t cursor, reporters;
     char server[41];
     bool inflight;
-    bool rush;                         /* exchange again as soon as it may be */
-    int64_t seq, sent_at, sent_cursor; /* of the request under way */
-    int64_t heard, hurried;            /* latest epoch published; last exchange before its time */
+    bool rush;                                  /* exchange again as soon as it may be */
+    bool again;                                 /* at once: somebody asked */
+    uint64_t asked, sent_ask, answered, failed; /* tickets */
+    int64_t seq, sent_at, sent_cursor;          /* of the request under way */
+    int64_t heard, hurried; /* latest epoch published; last exchange before its time */
     int entries;
     unsigned errors; /* in a row */
     int last_error;
@@ -219,6 +224,10 @@ bool swg__client_hint(swg_fleet *fleet, const redisReply *reply, int64_t now);
 int64_t swg__client_ear_tick(swg_fleet *fleet, int64_t now);
 int64_t swg__client_watch(swg_fleet *fleet, int64_t now);
 
+/* client_ask.c */
+void swg__client_ask_sent(const swg_fleet *fleet, struct client_shard *shard);
+void swg__client_ask_done(struct client_shard *shard, bool answered, int64_t now);
+
 /* client_request.c */
 void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t now);
 
@@ -266,6 +275,9 @@ void swg__client_failed(swg_fleet *fleet, struct client_shard *shard, swg_fleet_
 void swg__client_refused(swg_fleet *fleet, struct client_shard *shard, uint32_t link,
                          const char *text, int64_t now);
 swg_fleet_error swg__client_error_of(const char *text);
+
+/* client_metrics.c */
+void swg__client_metrics_took(swg_fleet *fleet, int64_t took);
 
 /* client_order.c */
 int64_t swg__client_order_tick(swg_fleet *fleet, int64_t now);

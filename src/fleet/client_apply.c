@@ -195,6 +195,7 @@ static void apply_header(swg_fleet *fleet, struct client_shard *shard, int64_t n
     shard->cursor = r->cursor;
     shard->reporters = r->reporters;
     shard->round_trip = now - shard->sent_at;
+    swg__client_metrics_took(fleet, shard->round_trip);
     shard->pace = swg__client_min(
         swg__client_max(r->next * US, (int64_t)fleet->config.interval_ms * MS), PACE_MAX_NS);
     jitter = shard->pace / 5;
@@ -236,4 +237,5 @@ void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now
     swg__client_mode_reply(fleet, shard, r->more, now);
     swg__client_publish_all(fleet, shard, now);
     swg__client_heard(fleet, shard, now);
+    swg__client_ask_done(shard, true, now);
 }

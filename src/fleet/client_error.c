@@ -68,6 +68,7 @@ void swg__client_failed(swg_fleet *fleet, struct client_shard *shard, swg_fleet_
     shard->last_error = (int)error;
     shard->inflight = false;
     back_off(fleet, shard, now);
+    swg__client_ask_done(shard, false, now);
 }
 
 /* "MOVED 3999 127.0.0.1:6381": the address is the third word. */

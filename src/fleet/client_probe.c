@@ -177,13 +177,13 @@ int swg__client_wants(const struct client_circuit *c, int64_t now)
     uint64_t turned_away = c->refused - c->told_refused;
     int room = 0;
 
-    if (now < c->wait_until || c->given > 0 || now - c->refused_at >= INTEREST_NS)
+    if (now < c->wait_until || c->given > 0 || (now - c->refused_at >= INTEREST_NS && !c->asked))
         return 0;
     if (c->state != SWG_STEP_HALF && (c->state != SWG_STEP_OPEN || now < c->until))
         return 0;
     for (int i = 0; i < CLIENT_LEASES; i++)
         room += c->lease[i].state == LEASE_FREE;
-    if (turned_away == 0 && c->unused > 0)
+    if (turned_away == 0 && (c->unused > 0 || c->asked))
         turned_away = 1;
     room = (int)swg__client_min(room, CLIENT_WANT);
     return (int)swg__client_min((int64_t)swg__client_min((int64_t)turned_away, CLIENT_WANT), room);

@@ -40,7 +40,7 @@ static int need_of(const struct client_circuit *c, int64_t now)
 {
     bool timed = c->state == SWG_STEP_FORCED || c->state == SWG_STEP_DISABLED;
 
-    if (c->claim || c->offer || has_results(c) || swg__client_wants(c, now) > 0)
+    if (c->claim || c->asked || c->offer || has_results(c) || swg__client_wants(c, now) > 0)
         return NOW;
     if (timed)
         return now >= c->until ? NOW : NOTHING;
@@ -85,6 +85,7 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
     e->has_config = c->offer;
     e->config = c->config;
     swg__client_results(c, seq, e);
+    c->asked = false;
     c->sent_seq = seq;
     c->sent_epoch = c->epoch;
     c->sent_sums = c->sums;
@@ -151,6 +152,7 @@ void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t 
     }
     shard->inflight = true;
     shard->heard = 0;
+    swg__client_ask_sent(fleet, shard);
     shard->sent_at = now;
     shard->sent_cursor = shard->cursor;
     shard->entries = fleet->request.entries;

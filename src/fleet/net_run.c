@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net_link.h"
+#include "strict.h"
 
 enum { ROOM = 65536, TURNS = 16 };
 
@@ -16,6 +17,7 @@ typedef struct runner {
     swg_fleet_url url;
     net_link link;
     char told[NET_TROUBLE_MAX]; /* the trouble said last */
+    int64_t look_due;
     char bytes[ROOM];
 } runner;
 
@@ -89,33 +91,55 @@ static void connect_step(runner *r, int64_t now)
     }
 }
 
+/* Returns when to look again. */
+static int64_t look(runner *r, int64_t now)
+{
+    if (!r->config.look)
+        return INT64_MAX;
+    if (now >= r->look_due) {
+        r->config.look(r->config.arg, r->fleet);
+        r->look_due = now + (r->config.look_ms ? r->config.look_ms : 1000) * INT64_C(1000000);
+    }
+    return r->look_due;
+}
+
 /* True: stop. */
 static bool wait_until(const runner *r, bool output, int64_t due)
 {
     const int64_t left = due - swg_clock_ns();
     struct timespec wait = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
-    struct pollfd fds[] = {{.fd = r->config.stop_fd > 0 ? r->config.stop_fd : -1, .events = POLLIN},
-                           {.fd = r->link.fd, .events = net_link_wants(&r->link, output)}};
+    struct pollfd fds[] = {
+        {.fd = r->config.stop_fd > 0 ? r->config.stop_fd : -1, .events = POLLIN},
+        {.fd = r->config.strict ? swg__strict_fd(r->config.strict) : -1, .events = POLLIN},
+        {.fd = r->link.fd, .events = net_link_wants(&r->link, output)}};
     if (left <= 0)
         wait = (struct timespec){0};
-    return ppoll(fds, 2, due == INT64_MAX ? NULL : &wait, NULL) > 0 && fds[0].revents != 0;
+    return ppoll(fds, 3, due == INT64_MAX ? NULL : &wait, NULL) > 0 && fds[0].revents != 0;
 }
 
 static void run(runner *r)
 {
     bool stop = false;
+    if (r->config.strict)
+        swg__strict_attach(r->config.strict, true);
     while (!stop) {
         bool output = false;
         int64_t now = swg_clock_ns();
         connect_step(r, now);
         take_input(r, now);
+        if (r->config.strict)
+            swg__strict_turn(r->config.strict, r->fleet, now);
+        int64_t due = look(r, now);
         const int64_t tick = swg_fleet_tick(r->fleet, now);
         if (r->link.state == NET_UP)
             output = give_output(r, now);
         take_events(r, now);
-        const int64_t due = net_link_due(&r->link, now);
-        stop = wait_until(r, output, tick < due ? tick : due);
+        due = tick < due ? tick : due;
+        const int64_t step = net_link_due(&r->link, now);
+        stop = wait_until(r, output, step < due ? step : due);
     }
+    if (r->config.strict)
+        swg__strict_attach(r->config.strict, false);
 }
 
 static int take(runner *r, const swg_fleet_run_config *config)
@@ -127,8 +151,10 @@ static int take(runner *r, const swg_fleet_run_config *config)
             return SWG_ENEWER;
     memcpy(&r->config, config, config->size < sizeof r->config ? config->size : sizeof r->config);
     const uint32_t ms = r->config.connect_ms;
-    return ms != 0 && (ms < 10 || ms > 60000) ? SWG_EINVAL
-                                              : swg_fleet_url_parse(&r->url, r->config.url, NULL);
+    const uint32_t look_ms = r->config.look_ms;
+    if ((ms != 0 && (ms < 10 || ms > 60000)) || (look_ms != 0 && (look_ms < 10 || look_ms > 60000)))
+        return SWG_EINVAL;
+    return swg_fleet_url_parse(&r->url, r->config.url, NULL);
 }
 
 int swg_fleet_run(swg_fleet *fleet, const swg_fleet_run_config *config)

@@ -232,8 +232,7 @@ int swg_gate_close(swg_circuit *circuit, int64_t now_ns)
     const int64_t seen = swg__seen(&circuit->parts);
     const int64_t at = seen > now_ns ? seen : now_ns;
     uint64_t word = swg__load_seq_u64(&circuit->parts.cell->word);
-    while (swg__word_public(word) != SWG_CLOSED &&
-           !swg__move_closed(circuit, word, &evidence, at)) {
+    while (!swg__move_closed(circuit, word, &evidence, at)) {
         word = swg__load_seq_u64(&circuit->parts.cell->word);
     }
     return SWG_OK;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* A change of a script is a change of the protocol: it moves with this line or not at all. */
-#define SYNC_SHA1 "4ce552e88bbd603dd1356cddc95039ac925d79af"
-#define ADMIN_SHA1 "d0fa665d17de649db55ab92a8ba50d51239146c9"
+#define SYNC_SHA1 "c43773e2a279a5f90aab0cd9f6f83c851a1d39ca"
+#define ADMIN_SHA1 "af752867193bff21454a6172ae5d7bc02aaae30e"
 
 static struct redis_lab lab;
 static struct swg_step_request request;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <switchgear/gate.h>
 #include <switchgear/switchgear.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -193,6 +194,88 @@ static void manage_after(swg_panel *panel, swg_circuit *circuit)
     still_works(panel, circuit);
 }
 
+/* --- the fleet's gate: a caller that takes its permits, the client that gives and collects them */
+static void give(swg_circuit *circuit, uint32_t permits, uint32_t round)
+{
+    ck_assert_int_eq(swg_gate_set(circuit,
+                                  &(swg_gate){.size = sizeof(swg_gate),
+                                              .mode = SWG_GATE_PROBING,
+                                              .permits = permits,
+                                              .round = round,
+                                              .until_ns = NOW + 1000 * MS},
+                                  NULL),
+                     SWG_OK);
+}
+
+static void two_permits(swg_circuit *circuit)
+{
+    open_it(circuit);
+    give(circuit, 2, 1);
+}
+
+static void take_permits(swg_panel *panel, swg_circuit *circuit)
+{
+    swg_permit permits[2];
+    (void)panel;
+    swg_acquire(circuit, &permits[0], NOW);
+    swg_release(circuit, &permits[0], SWG_SUCCESS, NOW);
+    swg_acquire(circuit, &permits[1], NOW);
+    swg_release(circuit, &permits[1], SWG_FAILURE, NOW);
+}
+
+/* A result that never came costs its lease in the fleet; none is told twice, no permit comes back.
+ */
+static void permits_after(swg_panel *panel, swg_circuit *circuit)
+{
+    swg_gate_reading reading;
+    swg_permit permit;
+    uint32_t taken = 0;
+    swg_gate_collect(circuit, NOW, &reading);
+    ck_assert_uint_eq(reading.mode, SWG_GATE_PROBING);
+    ck_assert_uint_le(reading.passed, 1);
+    ck_assert_uint_le(reading.failed, 1);
+    ck_assert_uint_eq(reading.unused, 0);
+    ck_assert_uint_le(reading.passed + reading.failed, 2 - reading.permits);
+    while (swg_acquire(circuit, &permit, NOW) == SWG_PERMITTED) {
+        swg_release(circuit, &permit, SWG_SUCCESS, NOW);
+        taken++;
+    }
+    ck_assert_uint_eq(taken, reading.permits);
+    swg_gate_collect(circuit, NOW, &reading);
+    ck_assert_uint_eq(reading.passed, taken);
+    swg_gate_set(circuit, &(swg_gate){.size = sizeof(swg_gate)}, NULL);
+    journal_reads(panel);
+    still_works(panel, circuit);
+}
+
+static void rule(swg_panel *panel, swg_circuit *circuit)
+{
+    swg_gate_reading reading;
+    (void)panel;
+    give(circuit, 2, 2);
+    swg_gate_collect(circuit, NOW, &reading);
+    give(circuit, 1, 3);
+    swg_gate_close(circuit, NOW);
+}
+
+/* Whatever was left there loses its hold by itself, and the next client takes over. */
+static void rule_after(swg_panel *panel, swg_circuit *circuit)
+{
+    swg_gate_reading reading;
+    swg_permit permit;
+    swg_gate_read(circuit, NOW + 4000 * MS, &reading);
+    ck_assert_uint_eq(reading.mode, SWG_GATE_NONE);
+    give(circuit, 1, 4);
+    ck_assert_int_eq(swg_acquire(circuit, &permit, NOW), SWG_PERMITTED);
+    swg_release(circuit, &permit, SWG_SUCCESS, NOW);
+    swg_gate_collect(circuit, NOW, &reading);
+    ck_assert_uint_eq(reading.round, 4);
+    ck_assert_uint_eq(reading.passed, 1);
+    swg_gate_set(circuit, &(swg_gate){.size = sizeof(swg_gate)}, NULL);
+    journal_reads(panel);
+    still_works(panel, circuit);
+}
+
 /* --- the reaper itself dies */
 static void reap(swg_panel *panel, swg_circuit *circuit)
 {
@@ -212,6 +295,8 @@ static const scene scenes[] = {
     {"probes", &plain, open_it, probe, probe_after},
     {"bulkhead", &two, nothing, slots, slots_after},
     {"management", &plain, nothing, manage, manage_after},
+    {"permits of the gate", &plain, two_permits, take_permits, permits_after},
+    {"the gate's authority", &plain, two_permits, rule, rule_after},
     {"reaping", &two, nothing, reap, slots_after},
 };
 

@@ -75,6 +75,10 @@ local function clock()
   return gc
 end
 
+-- The first write. Redis refuses a script for want of memory at that one only, and only if it may grow:
+-- a script that began by removing something would run to its end.
+local function enter() call('HSET', K[1], 'v', SCHEMA) end
+
 -- Hybrid milliseconds and 12 bits of the server: never below the last, never equal on two servers.
 local function mint()
   sep = max(floor(sep / 4096) + 1, floor(now / 1000) - MS_2024) * 4096 + tag
@@ -103,14 +107,15 @@ local function go(c, state, til)
 end
 
 local function finish(gc)
-  call('HSET', K[1], 'v', SCHEMA, 'srv', srv, 't', F(now), 'ep', F(sep), 'since', F(since), 'gc', F(gc))
+  call('HSET', K[1], 'srv', srv, 't', F(now), 'ep', F(sep), 'since', F(since), 'gc', F(gc))
   if changed then call('PUBLISH', kchg, F(sep)) end
 end
 
 -- The error as its code and text, ours or the server's own (READONLY, OOM ...). What pcall hands over
--- differs between versions of Redis: a table, a string, a string with the place in front.
+-- differs between versions of Redis: a table, a string, a string with the place in front and the end of
+-- a line behind, which must not get into the reply.
 local function refuse(reply)
   local e = type(reply) == 'table' and reply.err or tostring(reply)
-  local coded = string.match(e, '^%-?(%u%u+ .*)$') or string.match(e, ': %-?(%u%u+ .*)$')
-  return redis.error_reply(coded or 'SWGDATA ' .. e)
+  local coded = string.match(e, '^%-?(%u%u+ [^%c]*)') or string.match(e, ': %-?(%u%u+ [^%c]*)')
+  return redis.error_reply(coded or 'SWGDATA ' .. string.gsub(e, '%c', ' '))
 end

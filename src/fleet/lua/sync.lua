@@ -363,6 +363,7 @@ local function sync()
   local cursor, es, names, seen = request()
   local gc = clock()
   load(es, names)
+  enter()
   local there = roster(K[5])
   local grants, views, offers = {}, {}, {}
   for _, e in ipairs(es) do
