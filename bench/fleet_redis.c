@@ -2,151 +2,36 @@
  * on one connection, against the server's own CPU clock. */
 #include "fleet.h"
 
+#include "desk.h"
 #include "figures.h"
-#include "fleet/wire.h"
-#include "redis.h"
 
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 enum {
     SIZES = 5,
-    MOST = SWG_STEP_ENTRIES,
+    MOST = DESK_CIRCUITS,
     HISTORY = 64, /* circuits of the shard that once tripped: the script goes round them */
     FEW = 3,
     SCRIPTS = 50,
     SHORT_US = 100000,
+    RECORD = 135,   /* bytes */
     BOUND_US = 3000 /* the promise: no script runs longer */
 };
 
 static const int sizes[SIZES] = {0, 1, 16, 64, MOST};
 static const int counts[SIZES] = {5000, 5000, 2000, 1000, 300};
 
-/* One reporter's side of the shard. */
-typedef struct desk {
-    bench_redis redis;
-    struct swg_wire wire;
-    struct swg_step_request request;
-    int64_t seq;
-    int64_t epoch[MOST];
-    int state[MOST];
-    int64_t said[MOST]; /* the request that named it last */
-    int grants, views;  /* rows of the last reply */
-} desk;
-
 typedef struct scene {
     const char *name;
     int reporters;           /* that have reported on each circuit, beside ours */
     bool (*before)(desk *d); /* not measured; of each exchange if `once` is false */
     bool once;
-    void (*fill)(const desk *d, int i, struct swg_step_entry *e);
+    desk_words fill;
     bool grants; /* each entry is granted something, or the scene is not what it says */
 } scene;
-
-/* ---- exchanges ---- */
-
-static bool equip(desk *d)
-{
-    d->wire.size = 1 << 20;
-    d->wire.room = SWG_WIRE_ARGS;
-    d->wire.text = malloc(d->wire.size);
-    d->wire.argv = calloc(SWG_WIRE_ARGS, sizeof(*d->wire.argv));
-    d->wire.lengths = calloc(SWG_WIRE_ARGS, sizeof(*d->wire.lengths));
-    return d->wire.text != NULL && d->wire.argv != NULL && d->wire.lengths != NULL;
-}
-
-static void clear(desk *d)
-{
-    free(d->wire.text);
-    free((void *)d->wire.argv);
-    free(d->wire.lengths);
-}
-
-static bool fine(const redisReply *reply, const char *what)
-{
-    if (reply != NULL && reply->type != REDIS_REPLY_ERROR) {
-        return true;
-    }
-    fprintf(stderr, "swg_bench: fleet-redis: %s: %s\n", what,
-            reply != NULL ? reply->str : "no reply");
-    return false;
-}
-
-static bool command(desk *d, const char *text)
-{
-    redisReply *reply = redisCommand(d->redis.link, text);
-    const bool done = fine(reply, text);
-    if (reply != NULL) {
-        freeReplyObject(reply);
-    }
-    return done;
-}
-
-/* Views of our circuits; those of the history are nobody's. */
-static void take_views(desk *d, const redisReply *rows)
-{
-    d->views = (int)rows->elements;
-    for (size_t i = 0; i < rows->elements; i++) {
-        int which = -1;
-        if (sscanf(rows->element[i]->element[0]->str, "circuit-%d", &which) == 1 && which >= 0 &&
-            which < MOST) {
-            d->epoch[which] = strtoll(rows->element[i]->element[1]->str, NULL, 10);
-            d->state[which] = atoi(rows->element[i]->element[2]->str);
-        }
-    }
-}
-
-static bool send_request(desk *d)
-{
-    const struct swg_wire_clock clock = {0, ""};
-    swg_wire_sync(&d->wire, swg_fleet_sync_sha1, "swg1:{bench:0}", clock, &d->request);
-    char *bytes = NULL;
-    void *got = NULL;
-    const int length = redisFormatCommandArgv(&bytes, d->wire.count, d->wire.argv, d->wire.lengths);
-    if (length > 0 &&
-        redisAppendFormattedCommand(d->redis.link, bytes, (size_t)length) == REDIS_OK) {
-        redisGetReply(d->redis.link, &got);
-    }
-    free(bytes);
-    redisReply *reply = got;
-    const bool done = fine(reply, "an exchange");
-    if (done) {
-        d->request.cursor = strtoll(reply->element[4]->str, NULL, 10);
-        d->grants = (int)reply->element[6]->elements;
-        take_views(d, reply->element[7]);
-    }
-    if (reply != NULL) {
-        freeReplyObject(reply);
-    }
-    return done;
-}
-
-/* As `reporter`, of the first `entries` circuits called `name`-0 and so on. */
-static bool exchange(desk *d, const char *reporter, const char *name, int entries,
-                     void (*fill)(const desk *d, int i, struct swg_step_entry *e))
-{
-    struct swg_step_request *q = &d->request;
-    q->schema = SWG_STEP_SCHEMA;
-    snprintf(q->reporter, sizeof(q->reporter), "%s", reporter);
-    q->entries = entries;
-    for (int i = 0; i < entries; i++) {
-        struct swg_step_entry *e = &q->entry[i];
-        memset(e, 0, sizeof(*e));
-        snprintf(e->circuit, sizeof(e->circuit), "%s-%d", name, i);
-        e->seq = d->seq + 1;
-        e->epoch = d->epoch[i];
-        e->state = d->state[i];
-        fill(d, i, e);
-    }
-    d->seq++;
-    for (int i = 0; i < entries; i++) {
-        d->said[i] = d->seq;
-    }
-    return send_request(d);
-}
 
 /* ---- what is said ---- */
 
@@ -214,43 +99,34 @@ static void say_briefly(const desk *d, int i, struct swg_step_entry *e)
 
 /* ---- scenes ---- */
 
-static bool report_others(desk *d, int reporters,
-                          void (*fill)(const desk *d, int i, struct swg_step_entry *e))
+static bool report_others(desk *d, int reporters, desk_words fill)
 {
     for (int i = 0; i < reporters; i++) {
-        char name[32];
-        snprintf(name, sizeof(name), "reporter-%d", i);
-        if (!exchange(d, name, "circuit", MOST, fill)) {
+        char name[40];
+        snprintf(name, sizeof(name), "host-%03d:%016x", i, (unsigned)i);
+        if (!desk_exchange(d, name, "circuit", MOST, fill)) {
             return false;
         }
     }
     return true;
 }
 
-static bool start_anew(desk *d)
-{
-    memset(d->epoch, 0, sizeof(d->epoch));
-    memset(d->state, 0, sizeof(d->state));
-    d->request.cursor = 0;
-    return command(d, "FLUSHALL");
-}
-
 static bool half_open(desk *d)
 {
-    return exchange(d, "bench", "circuit", MOST, say_was_open) &&
-           exchange(d, "bench", "circuit", MOST, say_want);
+    return desk_exchange(d, "bench", "circuit", MOST, say_was_open) &&
+           desk_exchange(d, "bench", "circuit", MOST, say_want);
 }
 
 /* One reporter has seen it fail; the next makes a quorum of two. */
 static bool about_to_trip(desk *d)
 {
-    return start_anew(d) && report_others(d, 1, say_failing);
+    return desk_clear(d) && report_others(d, 1, say_failing);
 }
 
 /* A rack has died: as many records of each circuit are over as one exchange sweeps. */
 static bool eight_gone(desk *d)
 {
-    const bool done = start_anew(d) && report_others(d, 8, say_briefly);
+    const bool done = desk_clear(d) && report_others(d, 8, say_briefly);
     poll(NULL, 0, SHORT_US / 1000 * 5 / 4 + 20);
     return done;
 }
@@ -271,10 +147,8 @@ static const scene scenes[] = {
 static bool set_up(desk *d, const scene *s, bool quick)
 {
     const int others = quick && s->reporters > FEW ? FEW : s->reporters;
-    return start_anew(d) && exchange(d, "bench", "old", HISTORY, say_was_open) &&
-           exchange(d, "bench", "old", 0, say_was_open) &&
-           (memset(d->epoch, 0, sizeof(d->epoch)), report_others(d, others, say_changed)) &&
-           (!s->once || s->before == NULL || s->before(d));
+    return desk_clear(d) && desk_exchange(d, "bench", "old", HISTORY, say_was_open) &&
+           report_others(d, others, say_changed) && (!s->once || s->before == NULL || s->before(d));
 }
 
 /* ---- measuring ---- */
@@ -288,7 +162,7 @@ static double measure(desk *d, const scene *s, int entries, int count)
             return -1;
         }
         const int64_t before = bench_redis_cpu_ns(&d->redis);
-        if (!exchange(d, "bench", "circuit", entries, s->fill)) {
+        if (!desk_exchange(d, "bench", "circuit", entries, s->fill)) {
             return -1;
         }
         used += bench_redis_cpu_ns(&d->redis) - before;
@@ -322,13 +196,16 @@ static bool last_script(desk *d, double *us)
 {
     redisReply *reply = redisCommand(d->redis.link, "SLOWLOG GET 128");
     bool found = false;
-    for (size_t i = 0; fine(reply, "SLOWLOG GET") && i < reply->elements && !found; i++) {
+    for (size_t i = 0; desk_fine(reply, "SLOWLOG GET") && i < reply->elements && !found; i++) {
         const redisReply *row = reply->element[i];
         found = strcasecmp(row->element[3]->element[0]->str, "EVALSHA") == 0;
         *us = (double)row->element[2]->integer;
     }
     if (reply != NULL) {
         freeReplyObject(reply);
+    }
+    if (!found) {
+        fprintf(stderr, "swg_bench: fleet-redis: no script in the slow log\n");
     }
     return found;
 }
@@ -337,8 +214,8 @@ static bool longest(desk *d, const scene *s, int count, double *median_us, doubl
 {
     double took[SCRIPTS];
     for (int i = 0; i < count; i++) {
-        if ((!s->once && !s->before(d)) || !command(d, "SLOWLOG RESET") ||
-            !exchange(d, "bench", "circuit", MOST, s->fill) || !last_script(d, &took[i])) {
+        if ((!s->once && !s->before(d)) || !desk_command(d, "SLOWLOG RESET") ||
+            !desk_exchange(d, "bench", "circuit", MOST, s->fill) || !last_script(d, &took[i])) {
             return false;
         }
     }
@@ -377,7 +254,7 @@ static bool machine(desk *d, const char *name, const char *text, int count)
 {
     const int64_t before = bench_redis_cpu_ns(&d->redis);
     for (int i = 0; i < count; i++) {
-        if (!command(d, text)) {
+        if (!desk_command(d, text)) {
             return false;
         }
     }
@@ -385,38 +262,48 @@ static bool machine(desk *d, const char *name, const char *text, int count)
     return true;
 }
 
-static bool load(desk *d)
+/* What a record of a reporter takes: in a small hash, and in one that is no longer small. */
+static bool memory(desk *d, int reporters)
 {
-    redisReply *reply = redisCommand(d->redis.link, "SCRIPT LOAD %s", swg_fleet_sync_lua);
-    const bool done = fine(reply, "SCRIPT LOAD");
-    if (reply != NULL) {
-        freeReplyObject(reply);
+    if (!desk_clear(d) || !report_others(d, 1, say_changed)) {
+        return false;
     }
-    return done && command(d, "CONFIG SET slowlog-log-slower-than 500");
+    const double one = bench_redis_keys_bytes(&d->redis);
+    if (!report_others(d, reporters, say_changed)) {
+        return false;
+    }
+    const double bytes = (bench_redis_keys_bytes(&d->redis) - one) / (reporters - 1) / MOST;
+    printf("memory in Redis of a host's record of a circuit, %3d hosts: %.0f bytes   %d: %s\n",
+           reporters, bytes, RECORD, bench_holds(bytes <= RECORD));
+    return true;
+}
+
+static void print_head(void)
+{
+    printf("fleet-redis: CPU of redis-server in us for an exchange of so many entries, protocol "
+           "and system calls\nincluded; what that is a call + an entry (expected 30 to 33 + 6.5 to "
+           "8.5); ms its script runs with %d\n%-40s",
+           MOST, "");
+    for (int i = 0; i < SIZES; i++) {
+        printf(" %7d", sizes[i]);
+    }
+    printf("   call  + entry   usual  most   bound\n");
 }
 
 int bench_fleet_redis(bool quick)
 {
     static desk d;
-    bool done = equip(&d) && bench_redis_start(&d.redis) && load(&d);
+    const int often = quick ? 10 : 10000;
+    bool done = desk_open(&d);
     if (done) {
-        printf(
-            "fleet-redis: CPU of redis-server in us for an exchange of so many entries, protocol "
-            "and system calls\nincluded; what that is a call + an entry (expected 30 to 33 + 6.5 "
-            "to 8.5); ms its script runs with %d\n%-40s",
-            MOST, "");
-        for (int i = 0; i < SIZES; i++) {
-            printf(" %7d", sizes[i]);
-        }
-        printf("   call  + entry   usual  most   bound\n");
+        print_head();
+        done = machine(&d, "machine: PING", "PING", often) &&
+               machine(&d, "machine: a script that does nothing", "EVAL return{} 0", often);
     }
-    done =
-        done && machine(&d, "machine: PING", "PING", quick ? 10 : 10000) &&
-        machine(&d, "machine: a script that does nothing", "EVAL return{} 0", quick ? 10 : 10000);
     for (int i = 0; i < SCENES && done; i++) {
         done = run(&d, &scenes[i], quick);
     }
-    bench_redis_stop(&d.redis);
-    clear(&d);
+    done = done && memory(&d, quick ? FEW : 50) && memory(&d, quick ? 2 * FEW : 200);
+    desk_close(&d);
     return done ? 0 : 1;
 }

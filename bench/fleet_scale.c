@@ -314,9 +314,7 @@ int bench_fleet_scale(bool quick)
         if (phases[i].name != NULL) {
             print(phases[i].name, &m[i]);
         }
-        bytes += i == CALM      ? -bench_redis_keys_bytes(&f.redis)
-                 : i == TRAFFIC ? bench_redis_keys_bytes(&f.redis)
-                                : 0;
+        bytes = i == TRAFFIC ? bench_redis_keys_bytes(&f.redis) : bytes;
     }
     if (fine) {
         judge(&f.size, m, bytes);
