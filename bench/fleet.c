@@ -20,6 +20,7 @@ enum {
     HOSTS = 3,
     TRIPS_MAX = 300,
     ROUNDS_MAX = 31,
+    CALLS_MAX = 100, /* enough to open any breaker */
     WELL_MS = 10000,
     INTERVAL_MS = 50, /* of an exchange, and */
     SHARDS = 16,      /* by default */
@@ -114,7 +115,7 @@ static int64_t fail(swg_circuit *circuit)
     swg_permit permit;
     int64_t now = swg_clock_ns();
     int64_t last = now;
-    while (swg_acquire(circuit, &permit, now) == SWG_PERMITTED) {
+    for (int i = 0; i < CALLS_MAX && swg_acquire(circuit, &permit, now) == SWG_PERMITTED; i++) {
         last = now;
         swg_release(circuit, &permit, SWG_FAILURE, now);
         now = swg_clock_ns();

@@ -249,7 +249,7 @@ static double least_together(const figures m[PHASES])
 
 static void budget(const char *what, double got, const char *format, double limit)
 {
-    printf("%-58s ", what);
+    printf("%-62s ", what);
     printf(format, got);
     printf("   ");
     printf(format, limit);
@@ -266,6 +266,12 @@ static double most(const figures m[PHASES], size_t field)
     return value;
 }
 
+/* Percent, above or below. */
+static double off(double got, double plan)
+{
+    return 100 * (got > plan ? got / plan - 1 : 1 - got / plan);
+}
+
 /* Each host exchanges with each shard every interval, or as seldom as the pace allows; an entry for
  * a circuit with traffic four times a window; in trouble as many as a host may. */
 static void judge(const size *s, const figures m[PHASES], double bytes)
@@ -276,12 +282,12 @@ static void judge(const size *s, const figures m[PHASES], double bytes)
     const double active = s->hosts * (double)s->circuits;
     const double refreshed = active * 4e3 / WINDOW_MS, troubled = s->hosts * (double)ENTRIES_S;
     const double regular = m[INCIDENT].exchanges - m[INCIDENT].hurried;
-    budget("exchanges a second in peace, 5 % for jitter", m[TRAFFIC].exchanges, "%.0f",
-           1.05 * exchanges);
-    budget("the incident's regular exchanges beside those, times", regular / m[TRAFFIC].exchanges,
-           "%.2f", 1.05);
-    budget("and with those before their time, times", m[INCIDENT].exchanges / m[TRAFFIC].exchanges,
-           "%.2f", 2);
+    budget("exchanges in peace, percent off their plan", off(m[TRAFFIC].exchanges, exchanges),
+           "%.1f", 5);
+    budget("regular exchanges in the incident, percent off those of peace",
+           off(regular, m[TRAFFIC].exchanges - m[TRAFFIC].hurried), "%.1f", 5);
+    budget("all exchanges in the incident, times those of peace",
+           m[INCIDENT].exchanges / m[TRAFFIC].exchanges, "%.2f", 2);
     budget("entries a second in peace", m[TRAFFIC].entries, "%.0f", refreshed);
     budget("entries a second, at most", most(m, offsetof(figures, entries)), "%.0f", troubled);
     budget("cores of Redis, quiet", m[CALM].redis, "%.2f", exchanges * CALL_US / 1e6);
