@@ -22,20 +22,24 @@ def die_with_parent():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those the kernel gives to outgoing connections; and its number + 10000 is free too: that is
+    where nodes of a cluster talk."""
+    for _ in range(200):
+        port = random.randrange(15000, 32000)
+        if lab.is_free(port) and lab.is_free(port + 10000):
+            return port
+    raise AssertionError("no free ports")
 
 
 class Redis:
-    """A server with the settings given: Redis(maxmemory="100mb"). `port` 0: TLS only."""
+    """A server with the settings given: Redis(maxmemory="100mb")."""
 
-    def __init__(self, tls=None, port=None, **settings):
+    def __init__(self, tls=None, **settings):
         self.folder = tempfile.mkdtemp(prefix="swg-redis-")
         self.socket = f"{self.folder}/sock"
         self.process = None
         for _ in range(5):
-            self.port = free_port() if port is None else port
+            self.port = free_port()
             self.tls_port = free_port() if tls else 0
             if self.start(tls, settings):
                 return
@@ -87,15 +91,6 @@ class Redis:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def free_bus_port():
-    """A port whose number + 10000 is free too: that is where nodes of a cluster talk."""
-    for _ in range(200):
-        port = random.randrange(15000, 32000)
-        if lab.is_free(port) and lab.is_free(port + 10000):
-            return port
-    raise AssertionError("no free ports")
-
-
 class Sentinels:
     """Three that watch over a master, which they call "shop"."""
 
@@ -139,7 +134,7 @@ class Cluster:
     """Three masters."""
 
     def __init__(self):
-        self.nodes = [Redis(port=free_bus_port(), cluster_enabled="yes", cluster_node_timeout=1000)
+        self.nodes = [Redis(cluster_enabled="yes", cluster_node_timeout=1000)
                       for _ in range(3)]
         addresses = [f"127.0.0.1:{node.port}" for node in self.nodes]
         subprocess.run(["redis-cli", "--cluster", "create", *addresses, "--cluster-yes"],
