@@ -44,7 +44,9 @@ class Redis:
             if self.start(tls, settings):
                 return
         with open(f"{self.folder}/log", encoding="utf-8") as log:
-            raise AssertionError(log.read())
+            said = log.read()
+        self.close()
+        raise AssertionError(said)
 
     def start(self, tls, settings):
         words = {"port": self.port, "bind": "127.0.0.1", "unixsocket": self.socket, "save": "",
