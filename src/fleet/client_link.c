@@ -197,6 +197,10 @@ int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t number, int64_t now)
         lose(fleet, &link->expect[link->first], now);
         link->first = (link->first + 1) % fleet->expect_room;
     }
+    for (uint32_t i = 0; i < fleet->config.shards; i++) { /* what waits for it need not */
+        if (fleet->shards[i].once == number)
+            fleet->shards[i].once = SWG_NONE;
+    }
     link->failures = worked ? 0 : link->failures + (link->failures < 16);
     empty(link);
     if (worked)
