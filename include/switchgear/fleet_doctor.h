@@ -33,7 +33,9 @@ typedef struct swg_fleet_redis {
     const char *ca_file;   /* TLS: PEM file of who may sign; NULL: the system's */
     const char *cert_file; /* TLS: ours, PEM; NULL: none */
     const char *key_file;
-    const char *space; /* "default" */
+    const char *sentinel_user;     /* NULL: none */
+    const char *sentinel_password; /* NULL: no AUTH is sent to sentinels */
+    const char *space;             /* "default" */
     uint32_t shards; /* of the namespace, to 256; 0: as many as its hosts use. Where there are none
                         yet and little is stored, 16 */
     uint32_t reserved;
@@ -50,7 +52,8 @@ typedef enum swg_fleet_severity {
     SWG_FLEET_PROBLEM = 3  /* the fleet does not work, or loses what it must not lose */
 } swg_fleet_severity;
 
-/* What is looked at, in this order. A check that cannot be made says so in a note. */
+/* What is looked at, in this order: sentinels, then each server there is, then what they store. A
+ * check that cannot be made says so in a note. */
 #define SWG_FLEET_CHECKS(X)                                                                        \
     X(SWG_FLEET_CHECK_REACH, 0, "reach")     /* it listens and speaks Redis */                     \
     X(SWG_FLEET_CHECK_TLS, 1, "tls")         /* the certificate is good for the host of the URL */ \
@@ -69,10 +72,11 @@ typedef enum swg_fleet_severity {
     X(SWG_FLEET_CHECK_SCRIPT_LIMIT, 14, "script-limit") /* when others are told BUSY */            \
     X(SWG_FLEET_CHECK_IDLE, 15, "idle")                 /* are idle connections cut? */            \
     X(SWG_FLEET_CHECK_SLOWLOG, 16, "slowlog")                                                      \
-    X(SWG_FLEET_CHECK_SHARDS, 17, "shards") /* what is stored, and who reports there */            \
-    X(SWG_FLEET_CHECK_SCHEMA, 18, "schema") /* not newer than ours */                              \
-    X(SWG_FLEET_CHECK_DATA, 19, "data")     /* stored values are the fleet's */
-#define SWG_FLEET_CHECK_COUNT 20
+    X(SWG_FLEET_CHECK_SHARDS, 17, "shards")     /* what is stored, and who reports there */        \
+    X(SWG_FLEET_CHECK_SCHEMA, 18, "schema")     /* not newer than ours */                          \
+    X(SWG_FLEET_CHECK_DATA, 19, "data")         /* stored values are the fleet's */                \
+    X(SWG_FLEET_CHECK_SENTINEL, 20, "sentinel") /* asked first */
+#define SWG_FLEET_CHECK_COUNT 21
 
 typedef enum swg_fleet_check {
 #define SWG_X(name, value, text) name = value,
@@ -85,6 +89,7 @@ typedef struct swg_fleet_finding {
     uint32_t check;    /* enum swg_fleet_check */
     uint32_t severity; /* enum swg_fleet_severity */
     const char *id;    /* of the check, static: "eviction" */
+    const char *node;  /* which server, where there may be several: "10.0.0.5:6379"; else "" */
     const char *seen;  /* what was seen, one line */
     const char *fix;   /* what to do, line of redis.conf or command; "" if nothing need be done */
 } swg_fleet_finding;

@@ -39,7 +39,10 @@ int fleet_begin(fleet *f, const cli_args *args)
                                 .deadline_ms = (uint32_t)cli_number(args, "timeout", 0),
                                 .ca_file = cli_text(args, "ca", NULL),
                                 .cert_file = cli_text(args, "cert", NULL),
-                                .key_file = cli_text(args, "key", NULL), .trouble = f->trouble);
+                                .key_file = cli_text(args, "key", NULL),
+                                .sentinel_user = cli_text(args, "sentinel-user", NULL),
+                                .sentinel_password = getenv("SWITCHGEAR_SENTINEL_PASSWORD"),
+                                .trouble = f->trouble);
     hide_password(f->url, url);
     if (swg_fleet_url_parse(&parsed, url, &reason) != SWG_OK)
         return cli_usage(args, "the URL '%s' %s", f->url, reason);
@@ -188,6 +191,14 @@ enum { HOUR_MS = 3600 * 1000 };
         {"timeout", CLI_DURATION, "TIME", "for all of it (5s)", 10, 600000, NULL},                   \
         {"ca", CLI_TEXT, "FILE", "TLS: who may sign (the system's)", 0, 0, NULL},                    \
         {"cert", CLI_TEXT, "FILE", "TLS: our certificate, PEM", 0, 0, NULL},                         \
+        {"sentinel-user",                                                                            \
+         CLI_TEXT,                                                                                   \
+         "NAME",                                                                                     \
+         "as whom to sentinels, with "                                                               \
+         "SWITCHGEAR_SENTINEL_PASSWORD (nobody)",                                                    \
+         0,                                                                                          \
+         0,                                                                                          \
+         NULL},                                                                                      \
         {"key", CLI_TEXT, "FILE", "TLS: its key (in the same file)", 0, 0, NULL},                    \
     {                                                                                                \
         "json", CLI_FLAG, NULL, "one JSON object", 0, 0, NULL                                        \
@@ -295,8 +306,10 @@ static const cli_command commands[] = {
 const cli_command fleet_command = {
     .name = "fleet",
     .summary = "Look after a fleet: its Redis, its circuits on all hosts.",
-    .details = "URL is redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for TLS, or "
-               "unix:///PATH.",
+    .details =
+        "URL is redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], or the same with "
+        "redis+cluster://, or redis+sentinel://HOST[:PORT][,HOST...]/MASTER; rediss for TLS; "
+        "or unix:///PATH.",
     .example = "switchgear fleet status redis://10.0.0.5:6379",
     .commands = commands,
 };

@@ -15,8 +15,9 @@ static const struct {
 static void show(out *o, const swg_fleet_finding *x)
 {
     const char *color = out_paint(o, marks[x->severity].style), *plain = out_paint(o, OUT_PLAIN);
-    out_line(o, "%s%s %-7s%s  %-12s  %s", color, marks[x->severity].sign,
-             swg_fleet_severity_name((swg_fleet_severity)x->severity), plain, x->id, x->seen);
+    out_line(o, "%s%s %-7s%s  %-12s  %s%s%s", color, marks[x->severity].sign,
+             swg_fleet_severity_name((swg_fleet_severity)x->severity), plain, x->id, x->node,
+             x->node[0] ? "  " : "", x->seen);
     if (x->fix[0])
         out_line(o, "%25s→ %s", "", x->fix);
 }
@@ -31,13 +32,14 @@ static void take(void *arg, const swg_fleet_finding *x)
         show(&r->f.out, x);
         break;
     case FLEET_TSV:
-        printf("%s\t%s\t%s\t%s\n", severity, x->id, x->seen, x->fix);
+        printf("%s\t%s\t%s\t%s\t%s\n", severity, x->id, x->node, x->seen, x->fix);
         fflush(stdout);
         break;
     default:
-        json_array_append_new(r->findings, json_pack("{s:s, s:s, s:s, s:s*}", "check", x->id,
-                                                     "severity", severity, "seen", x->seen, "fix",
-                                                     x->fix[0] ? x->fix : NULL));
+        json_array_append_new(r->findings,
+                              json_pack("{s:s, s:s, s:s*, s:s, s:s*}", "check", x->id, "severity",
+                                        severity, "node", x->node[0] ? x->node : NULL, "seen",
+                                        x->seen, "fix", x->fix[0] ? x->fix : NULL));
     }
 }
 

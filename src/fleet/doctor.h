@@ -1,8 +1,9 @@
 /* What the doctor's files share.
  *
  *     doctor_talk.c     one conversation, one deadline
- *     doctor_visit.c    coming and going: URL, greeting, shards
+ *     doctor_visit.c    and what is below it (doctor_visit.h): servers, greetings, shards
  *     doctor.c          the round: which checks, in which order
+ *     doctor_sentinel.c sentinels
  *     doctor_reach.c    reach, tls, auth
  *     doctor_server.c   version, role, cluster, memory, replicas, persistence
  *     doctor_config.c   script-limit, idle, clock, slowlog
@@ -23,17 +24,20 @@ typedef struct doctor {
     void (*finding)(void *arg, const swg_fleet_finding *finding);
     void *arg;
     char fix[DOCTOR_TEXT]; /* of the next finding */
-    redisReply *info;      /* INFO, or what came instead */
-    bool replica;          /* nothing can be written there */
-    bool config_refused;   /* CONFIG GET: it does not say, or not to us */
-    bool local;            /* the same host */
+    visit_shard shards[SWG_FLEET_SHARDS_MAX];
+    node *node; /* the server looked at; NULL: all of them */
+
+    /* What was found out about that server. */
+    redisReply *info;    /* INFO, or what came instead */
+    bool replica;        /* nothing can be written there */
+    bool config_refused; /* CONFIG GET: it does not say, or not to us */
+    bool local;          /* the same host */
     bool lacks_rights;
     bool may_unlink;         /* what the doctor writes, it can take away */
-    char scratch[VISIT_TAG]; /* a shard of the doctor's own */
-    char user[DOCTOR_WORD];  /* as the server names us */
-    int64_t clock_offset_us; /* the server's clock less ours, at the first look */
+    char scratch[VISIT_TAG]; /* a shard of the doctor's own, there */
+    char user[DOCTOR_WORD];  /* as it names us */
+    int64_t clock_offset_us; /* its clock less ours, at the first look */
     int64_t clock_error_us;  /* give or take */
-    visit_shard shards[SWG_FLEET_SHARDS_MAX];
 } doctor;
 
 /* What to do about the next finding; and that finding. */
@@ -55,6 +59,9 @@ int64_t swg__wall_us(void); /* CLOCK_REALTIME */
 bool swg__doctor_clock(doctor *d, int64_t *offset_us, int64_t *error_us);
 
 const char *swg__doctor_bytes(char text[DOCTOR_WORD], int64_t bytes); /* "1.5 GB" */
+
+/* Asks all sentinels, and puts the master they name into the visit's nodes. */
+int swg__doctor_sentinels(doctor *d);
 
 /* Reach, tls, auth. What the doctor returns if *goes_on is not set. */
 int swg__doctor_reach(doctor *d, bool *goes_on);

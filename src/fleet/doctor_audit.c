@@ -110,10 +110,10 @@ static int read_rows(visit *v, book *b)
 
     for (uint32_t i = 0; i < v->shards; i++) {
         swg__visit_tag(v, i, tag);
-        swg__talk_say(&v->talk, "LRANGE %s:a 0 %d", tag, KEPT - 1);
+        swg__talk_say(&swg__visit_node(v, i)->talk, "LRANGE %s:a 0 %d", tag, KEPT - 1);
     }
     for (uint32_t i = 0; i < v->shards && result == SWG_OK; i++) {
-        redisReply *rows = swg__talk_hear(&v->talk);
+        redisReply *rows = swg__talk_hear(&swg__visit_node(v, i)->talk);
 
         result = take_rows(v, b, rows, i);
         swg__free(rows);
@@ -159,7 +159,7 @@ static bool fill(struct swg_step_order *o, const char *circuit, swg_fleet_state 
            copy(o->reason, sizeof o->reason, reason) && swg_step_check_order(o) == SWG_STEP_DONE;
 }
 
-static redisReply *ask_admin(visit *v, const struct swg_step_order *order)
+static redisReply *ask_admin(visit *v, talk *t, const struct swg_step_order *order)
 {
     const struct swg_wire_clock clock = {0, ""};
     char tag[VISIT_TAG], text[ARGUMENT_BYTES];
@@ -170,20 +170,21 @@ static redisReply *ask_admin(visit *v, const struct swg_step_order *order)
 
     swg__visit_tag(v, swg__visit_shard_of(v, order->circuit), tag);
     swg_wire_admin(&wire, swg_fleet_admin_sha1, tag, clock, order);
-    swg__talk_say_wire(&v->talk, &wire);
-    return swg__talk_hear(&v->talk);
+    swg__talk_say_wire(t, &wire);
+    return swg__talk_hear(t);
 }
 
 static int carry_out(visit *v, const struct swg_step_order *order, uint64_t *epoch)
 {
-    redisReply *reply = ask_admin(v, order);
+    talk *t = &swg__visit_node(v, swg__visit_shard_of(v, order->circuit))->talk;
+    redisReply *reply = ask_admin(v, t, order);
     int64_t minted;
     int result = SWG_OK;
 
     if (swg__is_error(reply, "NOSCRIPT")) { /* it did not run */
         swg__free(reply);
-        swg__free(swg__talk_ask(&v->talk, "SCRIPT LOAD %s", swg_fleet_admin_lua));
-        reply = ask_admin(v, order);
+        swg__free(swg__talk_ask(t, "SCRIPT LOAD %s", swg_fleet_admin_lua));
+        reply = ask_admin(v, t, order);
     }
     if (swg__length(reply) != 2 || !swg__whole(swg__at(reply, 0), &minted))
         result = swg__visit_refused(v, reply, order->circuit);

@@ -52,7 +52,7 @@ static bool is_ours(const redisReply *command)
 
 void swg__doctor_slowlog(doctor *d)
 {
-    redisReply *log = swg__talk_ask(&d->v.talk, "SLOWLOG GET %d", SLOWLOG_ROWS);
+    redisReply *log = swg__talk_ask(&d->node->talk, "SLOWLOG GET %d", SLOWLOG_ROWS);
     const size_t rows = swg__length(log);
     int64_t count = 0, worst = 0, us;
 
@@ -119,7 +119,7 @@ int64_t swg__wall_us(void)
 bool swg__doctor_clock(doctor *d, int64_t *offset_us, int64_t *error_us)
 {
     const int64_t before = swg__wall_us();
-    redisReply *reply = swg__talk_ask(&d->v.talk, "TIME");
+    redisReply *reply = swg__talk_ask(&d->node->talk, "TIME");
     const int64_t after = swg__wall_us();
     int64_t seconds, us;
     const bool told = swg__whole(swg__at(reply, 0), &seconds) && swg__whole(swg__at(reply, 1), &us);

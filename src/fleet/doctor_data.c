@@ -27,13 +27,13 @@ static bool count_reporters(doctor *d, uint32_t shards, int64_t *least, int64_t 
 
     for (uint32_t i = 0; i < shards; i++) {
         swg__visit_tag(&d->v, i, tag);
-        swg__talk_say(&d->v.talk, "ZCOUNT %s:r %lld +inf", tag,
+        swg__talk_say(&swg__visit_node(&d->v, i)->talk, "ZCOUNT %s:r %lld +inf", tag,
                       swg__wall_us() + (long long)d->clock_offset_us);
     }
     *least = INT64_MAX;
     *most = 0;
     for (uint32_t i = 0; i < shards; i++) {
-        redisReply *reply = swg__talk_hear(&d->v.talk);
+        redisReply *reply = swg__talk_hear(&swg__visit_node(&d->v, i)->talk);
 
         if (swg__whole(reply, &count)) {
             *least = count < *least ? count : *least;
@@ -50,7 +50,7 @@ static void say_shards(doctor *d, uint32_t shards)
     int64_t least, most;
 
     if (!count_reporters(d, shards, &least, &most)) {
-        if (d->v.talk.end == TALK_GOES_ON)
+        if (swg__visit_ended(&d->v) == SWG_OK)
             swg__doctor_say(d, SWG_FLEET_CHECK_SHARDS, NOTE, "%u; who reports is not told", shards);
     } else if (d->v.config.shards > 0 && d->v.config.shards != shards) {
         swg__doctor_fix(d, "the same .shards (--shards) everywhere");
@@ -72,11 +72,31 @@ static void say_shards(doctor *d, uint32_t shards)
     }
 }
 
+/* Every shard lives somewhere. */
+static bool has_homes(doctor *d)
+{
+    const uint32_t shards = d->v.shards          ? d->v.shards
+                            : d->v.config.shards ? d->v.config.shards
+                                                 : 16;
+
+    for (uint32_t i = 0; i < shards; i++) {
+        if (swg__visit_node(&d->v, i))
+            continue;
+        swg__doctor_fix(d, "redis-cli --cluster check");
+        swg__doctor_say(d, SWG_FLEET_CHECK_SHARDS, PROBLEM, "nobody has the slot of shard %u", i);
+        d->v.shards = 0;
+        return false;
+    }
+    return true;
+}
+
 void swg__doctor_shards(doctor *d)
 {
     if (!swg__visit_look(&d->v, d->shards))
         return;
     d->v.shards = swg__visit_count(d->shards, 0);
+    if (!has_homes(d))
+        return;
     if (d->v.shards > 0)
         say_shards(d, d->v.shards);
     else
@@ -120,20 +140,20 @@ static void bad(char first[DOCTOR_WORD], uint32_t *count, const char *tag, const
 }
 
 /* A shard's keys are of their types, and its clock is no test's. */
-static void check_shard(doctor *d, const char *tag, char first[DOCTOR_WORD], uint32_t *count)
+static void check_shard(talk *t, const char *tag, char first[DOCTOR_WORD], uint32_t *count)
 {
     for (int k = 0; k < KINDS; k++)
-        swg__talk_say(&d->v.talk, "TYPE %s:%s", tag, kinds[k].key);
-    swg__talk_say(&d->v.talk, "HEXISTS %s:m clock", tag);
+        swg__talk_say(t, "TYPE %s:%s", tag, kinds[k].key);
+    swg__talk_say(t, "HEXISTS %s:m clock", tag);
     for (int k = 0; k < KINDS; k++) {
-        redisReply *reply = swg__talk_hear(&d->v.talk);
+        redisReply *reply = swg__talk_hear(t);
         const char *type = swg__text(reply);
 
         if (type && strcmp(type, "none") != 0 && strcmp(type, kinds[k].type) != 0)
             bad(first, count, tag, kinds[k].key);
         swg__free(reply);
     }
-    redisReply *reply = swg__talk_hear(&d->v.talk);
+    redisReply *reply = swg__talk_hear(t);
     if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1)
         bad(first, count, tag, "m (a test's clock)");
     swg__free(reply);
@@ -153,10 +173,10 @@ static bool is_state(const char *text)
     return bars == 3 && bar > text && bar[1] >= '0' && bar[1] <= '4' && bar[2] == '|';
 }
 
-static void check_states(doctor *d, const char *tag, char first[DOCTOR_WORD], uint32_t *count,
+static void check_states(talk *t, const char *tag, char first[DOCTOR_WORD], uint32_t *count,
                          uint32_t *circuits)
 {
-    redisReply *states = swg__talk_ask(&d->v.talk, "HGETALL %s:st", tag);
+    redisReply *states = swg__talk_ask(t, "HGETALL %s:st", tag);
 
     for (size_t i = 0; i + 1 < swg__length(states); i += 2) {
         const char *name = swg__text(swg__at(states, i));
@@ -176,10 +196,10 @@ void swg__doctor_data(doctor *d)
 
     for (uint32_t i = 0; i < d->v.shards; i++) {
         swg__visit_tag(&d->v, i, tag);
-        check_shard(d, tag, first, &count);
-        check_states(d, tag, first, &count, &circuits);
+        check_shard(&swg__visit_node(&d->v, i)->talk, tag, first, &count);
+        check_states(&swg__visit_node(&d->v, i)->talk, tag, first, &count, &circuits);
     }
-    if (d->v.talk.end != TALK_GOES_ON || d->v.shards == 0)
+    if (swg__visit_ended(&d->v) != SWG_OK || d->v.shards == 0)
         return;
     if (count > 0) {
         swg__doctor_fix(d, "nobody else may write to swg1:*; UNLINK what is not the fleet's, hosts "

@@ -23,7 +23,7 @@ typedef struct roll {
 typedef struct inspection {
     visit v;
     roll roll;
-    int64_t now_us;
+    int64_t now_us[VISIT_NODES]; /* by the clock of each server */
     void (*circuit)(void *arg, const swg_fleet_status *circuit);
     void *arg;
 } inspection;
@@ -91,12 +91,14 @@ static int list_stored(inspection *in)
     int result = SWG_OK;
 
     for (uint32_t i = 0; i < in->v.shards; i++) {
+        talk *t = &swg__visit_node(&in->v, i)->talk;
+
         swg__visit_tag(&in->v, i, tag);
-        swg__talk_say(&in->v.talk, "HKEYS %s:st", tag);
-        swg__talk_say(&in->v.talk, "HKEYS %s:c", tag);
+        swg__talk_say(t, "HKEYS %s:st", tag);
+        swg__talk_say(t, "HKEYS %s:c", tag);
     }
     for (uint32_t i = 0; i < 2 * in->v.shards && result == SWG_OK; i++) {
-        redisReply *reply = swg__talk_hear(&in->v.talk);
+        redisReply *reply = swg__talk_hear(&swg__visit_node(&in->v, i / 2)->talk);
 
         result = add_all(in, reply, i / 2);
         swg__free(reply);
@@ -117,7 +119,7 @@ static const char *circuit_of(const inspection *in, const char *key, uint32_t *s
 }
 
 /* Those that were only ever reported on: nothing but their evidence tells of them. */
-static int scan(inspection *in)
+static int scan(inspection *in, node *n)
 {
     char cursor[32] = "0", pattern[PATTERN];
     int result = SWG_OK;
@@ -125,7 +127,7 @@ static int scan(inspection *in)
     snprintf(pattern, sizeof pattern, "swg1:{%s:*}:x:*", in->v.space);
     do {
         redisReply *page =
-            swg__talk_ask(&in->v.talk, "SCAN %s MATCH %s COUNT %d", cursor, pattern, SCAN_COUNT);
+            swg__talk_ask(&n->talk, "SCAN %s MATCH %s COUNT %d", cursor, pattern, SCAN_COUNT);
         const char *next = swg__text(swg__at(page, 0));
         const redisReply *keys = swg__at(page, 1);
 
@@ -142,10 +144,19 @@ static int scan(inspection *in)
         snprintf(cursor, sizeof cursor, "%s", next ? next : "0");
         swg__free(page);
     } while (result == SWG_OK && strcmp(cursor, "0") != 0);
-    if (in->v.talk.end == TALK_LATE)
+    if (n->talk.end == TALK_LATE)
         snprintf(in->v.why, sizeof in->v.why,
                  "%s: more keys than can be scanned in time: name the circuits, or take longer",
-                 in->v.address);
+                 n->address);
+    return result;
+}
+
+static int scan_all(inspection *in)
+{
+    int result = SWG_OK;
+
+    for (uint32_t i = 0; i < in->v.count && result == SWG_OK; i++)
+        result = scan(in, in->v.nodes[i]);
     return result;
 }
 
@@ -161,7 +172,7 @@ static int list(inspection *in, const char *const *names, size_t count)
         return SWG_OK;
     int result = list_stored(in);
     if (result == SWG_OK)
-        result = scan(in);
+        result = scan_all(in);
     sort(&in->roll);
     return result;
 }
@@ -221,11 +232,11 @@ static void take_limits(swg_fleet_status *s, const redisReply *reply)
 }
 
 /* seq n f s l bad bad2 open expiry */
-static void take_record(const inspection *in, swg_fleet_status *s, const char *text)
+static void take_record(swg_fleet_status *s, int64_t now_us, const char *text)
 {
     int64_t v[9];
 
-    if (split(text, v, 9) != 9 || v[8] <= in->now_us || (v[1] == 0 && v[7] == 0))
+    if (split(text, v, 9) != 9 || v[8] <= now_us || (v[1] == 0 && v[7] == 0))
         return;
     s->reporters++;
     s->calls += (uint64_t)v[1];
@@ -236,7 +247,7 @@ static void take_record(const inspection *in, swg_fleet_status *s, const char *t
     s->open += v[7] != 0;
 }
 
-static void take_evidence(const inspection *in, swg_fleet_status *s, const redisReply *reply)
+static void take_evidence(swg_fleet_status *s, int64_t now_us, const redisReply *reply)
 {
     static const char *const probes[] = {"pf", "ps", "px"};
 
@@ -248,7 +259,7 @@ static void take_evidence(const inspection *in, swg_fleet_status *s, const redis
         if (!field || !value)
             continue;
         if (s->state == SWG_FLEET_CLOSED && strncmp(field, "r:", 2) == 0)
-            take_record(in, s, value);
+            take_record(s, now_us, value);
         for (int p = 0; s->state == SWG_FLEET_HALF_OPEN && p < 3; p++) {
             if (strcmp(field, probes[p]) == 0)
                 s->probes[p] = (uint32_t)strtoul(value, NULL, 10);
@@ -256,34 +267,46 @@ static void take_evidence(const inspection *in, swg_fleet_status *s, const redis
     }
 }
 
-static void take_quarantine(const inspection *in, swg_fleet_status *s, const redisReply *reply)
+static void take_quarantine(swg_fleet_status *s, int64_t now_us, const redisReply *reply)
 {
     int64_t v[2];
 
     for (size_t i = 0; i < swg__length(reply); i++) {
-        if (split(swg__text(swg__at(reply, i)), v, 2) == 2 && v[0] > in->now_us)
+        if (split(swg__text(swg__at(reply, i)), v, 2) == 2 && v[0] > now_us)
             s->quarantined++;
     }
+}
+
+static int64_t now_of(const inspection *in, const entry *e)
+{
+    const node *n = swg__visit_node(&in->v, e->shard);
+    uint32_t number = 0;
+
+    while (in->v.nodes[number] != n)
+        number++;
+    return in->now_us[number];
 }
 
 static void say_circuit(inspection *in, const entry *e)
 {
     char tag[VISIT_TAG];
-    talk *t = &in->v.talk;
+    talk *t = &swg__visit_node(&in->v, e->shard)->talk;
     const char *name = e->name;
 
     swg__visit_tag(&in->v, e->shard, tag);
     swg__talk_say(t, "HGET %s:st %s", tag, name);
     swg__talk_say(t, "HGET %s:c %s", tag, name);
     swg__talk_say(t, "HGETALL %s:b:%s", tag, name);
-    swg__talk_say(t, "ZCOUNT %s:l:%s %lld +inf", tag, name, (long long)in->now_us);
+    swg__talk_say(t, "ZCOUNT %s:l:%s %lld +inf", tag, name, (long long)now_of(in, e));
     swg__talk_say(t, "HVALS %s:q:%s", tag, name);
 }
 
 static int hear_circuit(inspection *in, const entry *e)
 {
     enum { STATE, LIMITS, EVIDENCE, LEASES, QUARANTINE, ALL };
-    swg_fleet_status s = {.size = sizeof s, .now_ms = in->now_us / 1000};
+    talk *t = &swg__visit_node(&in->v, e->shard)->talk;
+    const int64_t now_us = now_of(in, e);
+    swg_fleet_status s = {.size = sizeof s, .now_ms = now_us / 1000};
     redisReply *reply[ALL];
     int result = SWG_OK;
     int64_t leases;
@@ -291,7 +314,7 @@ static int hear_circuit(inspection *in, const entry *e)
     snprintf(s.name, sizeof s.name, "%s", e->name);
     s.shard = e->shard;
     for (int i = 0; i < ALL; i++) {
-        reply[i] = swg__talk_hear(&in->v.talk);
+        reply[i] = swg__talk_hear(t);
         if (result == SWG_OK && (!reply[i] || reply[i]->type == REDIS_REPLY_ERROR))
             result = swg__visit_refused(&in->v, reply[i], e->name);
     }
@@ -299,8 +322,8 @@ static int hear_circuit(inspection *in, const entry *e)
         result = SWG_EPROTO;
     if (result == SWG_OK) {
         take_limits(&s, reply[LIMITS]);
-        take_evidence(in, &s, reply[EVIDENCE]);
-        take_quarantine(in, &s, reply[QUARANTINE]);
+        take_evidence(&s, now_us, reply[EVIDENCE]);
+        take_quarantine(&s, now_us, reply[QUARANTINE]);
         s.leases = swg__whole(reply[LEASES], &leases) ? (uint32_t)leases : 0;
         in->circuit(in->arg, &s);
     }
@@ -325,14 +348,14 @@ static int read_all(inspection *in)
     return result;
 }
 
-static int read_clock(inspection *in)
+static int read_clock(inspection *in, uint32_t number)
 {
-    redisReply *reply = swg__talk_ask(&in->v.talk, "TIME");
+    redisReply *reply = swg__talk_ask(&in->v.nodes[number]->talk, "TIME");
     int64_t seconds, us;
     int result = SWG_OK;
 
     if (swg__whole(swg__at(reply, 0), &seconds) && swg__whole(swg__at(reply, 1), &us))
-        in->now_us = seconds * 1000000 + us;
+        in->now_us[number] = seconds * 1000000 + us;
     else
         result = swg__visit_refused(&in->v, reply, "TIME");
     swg__free(reply);
@@ -346,8 +369,8 @@ int swg_fleet_inspect(const swg_fleet_redis *redis, const char *const *names, si
         return SWG_EINVAL;
     inspection in = {.circuit = circuit, .arg = arg};
     int result = swg__visit_open(&in.v, redis);
-    if (result == SWG_OK)
-        result = read_clock(&in);
+    for (uint32_t i = 0; i < in.v.count && result == SWG_OK; i++)
+        result = read_clock(&in, i);
     if (result == SWG_OK)
         result = list(&in, names, count);
     if (result == SWG_OK)

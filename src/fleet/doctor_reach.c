@@ -11,7 +11,7 @@
 
 static void advise_tls(doctor *d)
 {
-    const char *why = d->v.talk.why;
+    const char *why = d->node->talk.why;
 
     if (strstr(why, "wrong version") || strstr(why, "hung up"))
         swg__doctor_fix(d, "this port does not speak TLS: use redis://, or redis.conf: tls-port");
@@ -24,7 +24,7 @@ static void advise_tls(doctor *d)
 
 static void advise_reach(doctor *d)
 {
-    switch (d->v.talk.end) {
+    switch (d->node->talk.end) {
     case TALK_NOBODY:
         swg__doctor_fix(d, "is it running, does it listen there (redis.conf: bind, port, "
                            "unixsocket), does a firewall stand between?");
@@ -45,7 +45,7 @@ static void advise_reach(doctor *d)
 
 static int no_talk(doctor *d)
 {
-    const talk_end end = d->v.talk.end;
+    const talk_end end = d->node->talk.end;
 
     if (end == TALK_REFUSED) {
         advise_tls(d);
@@ -56,7 +56,7 @@ static int no_talk(doctor *d)
     swg__doctor_say(d, SWG_FLEET_CHECK_REACH, SWG_FLEET_PROBLEM, "%s", d->v.why);
     if (end == TALK_LOST || end == TALK_NONSENSE)
         return SWG_ENOENT;
-    return swg__visit_ended(&d->v);
+    return swg__visit_end_of(&d->v, d->node);
 }
 
 /* ---- refusals ------------------------------------------------------------------------------ */
@@ -106,11 +106,11 @@ static bool is_local(int fd)
 
 static void say_tls(doctor *d)
 {
-    const SSL *ssl = d->v.talk.link.ssl;
+    const SSL *ssl = d->node->talk.link.ssl;
 
     if (ssl)
         swg__doctor_say(d, SWG_FLEET_CHECK_TLS, SWG_FLEET_FINE, "%s, the certificate is %s's",
-                        SSL_get_version(ssl), d->v.url.host);
+                        SSL_get_version(ssl), d->node->to.host);
     else if (d->local)
         swg__doctor_say(d, SWG_FLEET_CHECK_TLS, SWG_FLEET_FINE,
                         "none, and nothing leaves this host");
@@ -124,12 +124,12 @@ static void say_tls(doctor *d)
 
 static void say_auth(doctor *d)
 {
-    redisReply *reply = swg__talk_ask(&d->v.talk, "ACL WHOAMI");
+    redisReply *reply = swg__talk_ask(&d->node->talk, "ACL WHOAMI");
     const char *user = swg__text(reply);
 
     snprintf(d->user, sizeof d->user, "%s", user ? user : d->v.user ? d->v.user : "default");
     swg__free(reply);
-    if (d->v.needless) {
+    if (d->node->needless) {
         swg__doctor_fix(d, "redis.conf: requirepass, or leave the password out");
         swg__doctor_say(d, SWG_FLEET_CHECK_AUTH, SWG_FLEET_WARNING,
                         "a password was given, and none is wanted");
@@ -144,7 +144,7 @@ static void say_auth(doctor *d)
 
 int swg__doctor_reach(doctor *d, bool *goes_on)
 {
-    const visit_greeting greeting = swg__visit_greet(&d->v);
+    const visit_greeting greeting = swg__visit_greet(&d->v, d->node);
 
     if (greeting == GREET_NO_TALK)
         return no_talk(d);
@@ -152,8 +152,8 @@ int swg__doctor_reach(doctor *d, bool *goes_on)
         return not_let_in(d);
     if (greeting == GREET_NOT_NOW)
         return not_now(d);
-    d->local = is_local(d->v.talk.link.fd);
-    swg__doctor_say(d, SWG_FLEET_CHECK_REACH, SWG_FLEET_FINE, "%s answers", d->v.address);
+    d->local = is_local(d->node->talk.link.fd);
+    swg__doctor_say(d, SWG_FLEET_CHECK_REACH, SWG_FLEET_FINE, "%s answers", d->node->address);
     say_tls(d);
     say_auth(d);
     *goes_on = true;

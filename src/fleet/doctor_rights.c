@@ -19,6 +19,7 @@ typedef struct attempt {
 static const attempt harmless[] = {
     {"evalsha", "EVALSHA 0000000000000000000000000000000000000000 1 %s:m"},
     {"publish", "PUBLISH %s:chg 0"},
+    {"ping", "PING"},
     {"info", "INFO server"},
     {"time", "TIME"},
     {"exists", "EXISTS %s:x"},
@@ -35,6 +36,9 @@ static const attempt harmless[] = {
     {"pexpire", "PEXPIRE %s:m 60000"},
     {"unlink", "UNLINK %s:m"},
 };
+
+static const attempt with_sentinels[] = {{"role", "ROLE"}};
+static const attempt in_a_cluster[] = {{"asking", "ASKING"}, {"cluster|slots", "CLUSTER SLOTS"}};
 
 static const attempt writing[] = {
     {"hset", "HSET %s:st x 0"},
@@ -63,12 +67,12 @@ static bool judge(lacks *l, const char *right, const redisReply *reply)
     if (!unknown && !swg__is_error(reply, "NOPERM"))
         return reply != NULL;
     l->renamed = l->renamed || unknown;
-    if (strstr(reply->str, "channel"))
-        l->channels = true;
-    else if (strstr(reply->str, " key"))
-        l->keys = true;
-    else
+    if (unknown || strstr(reply->str, "to run the"))
         lack(l, right);
+    else if (strstr(reply->str, "channel"))
+        l->channels = true;
+    else
+        l->keys = true;
     return false;
 }
 
@@ -78,9 +82,9 @@ static bool attempt_all(doctor *d, lacks *l, const attempt *attempts, size_t cou
     bool may = false;
 
     for (size_t i = 0; i < count; i++)
-        swg__talk_say(&d->v.talk, attempts[i].format, d->scratch, d->scratch, d->scratch);
+        swg__talk_say(&d->node->talk, attempts[i].format, d->scratch, d->scratch, d->scratch);
     for (size_t i = 0; i < count; i++) {
-        redisReply *reply = swg__talk_hear(&d->v.talk);
+        redisReply *reply = swg__talk_hear(&d->node->talk);
 
         may = judge(l, attempts[i].right, reply);
         swg__free(reply);
@@ -90,7 +94,7 @@ static bool attempt_all(doctor *d, lacks *l, const attempt *attempts, size_t cou
 
 static void load(doctor *d, lacks *l)
 {
-    redisReply *reply = swg__talk_ask(&d->v.talk, "SCRIPT LOAD %s", swg_fleet_sync_lua);
+    redisReply *reply = swg__talk_ask(&d->node->talk, "SCRIPT LOAD %s", swg_fleet_sync_lua);
 
     judge(l, "script|load", reply);
     swg__free(reply);
@@ -99,11 +103,10 @@ static void load(doctor *d, lacks *l)
 /* On a connection of its own, as hosts do: who subscribes can say nothing else on it. */
 static void subscribe(doctor *d, lacks *l)
 {
-    visit ear = d->v;
-    redisReply *reply;
+    node ear = {.to = d->node->to};
 
-    if (swg__visit_greet(&ear) == GREETED) {
-        reply = swg__talk_ask(&ear.talk, "SUBSCRIBE %s:chg", d->scratch);
+    if (swg__visit_greet(&d->v, &ear) == GREETED) {
+        redisReply *reply = swg__talk_ask(&ear.talk, "SUBSCRIBE %s:chg", d->scratch);
         judge(l, "subscribe", reply);
         swg__free(reply);
     }
@@ -117,9 +120,13 @@ void swg__doctor_rights(doctor *d)
     d->may_unlink = attempt_all(d, &l, harmless, sizeof harmless / sizeof *harmless);
     if (d->may_unlink)
         attempt_all(d, &l, writing, sizeof writing / sizeof *writing);
+    if (d->v.url.kind == SWG_FLEET_SENTINEL)
+        attempt_all(d, &l, with_sentinels, sizeof with_sentinels / sizeof *with_sentinels);
+    if (d->v.url.kind == SWG_FLEET_CLUSTER)
+        attempt_all(d, &l, in_a_cluster, sizeof in_a_cluster / sizeof *in_a_cluster);
     load(d, &l);
     subscribe(d, &l);
-    if (d->v.talk.end != TALK_GOES_ON)
+    if (d->node->talk.end != TALK_GOES_ON)
         return;
     if (!l.commands[0] && !l.keys && !l.channels) {
         swg__doctor_say(d, SWG_FLEET_CHECK_RIGHTS, FINE, "%s may do all that hosts do", d->user);

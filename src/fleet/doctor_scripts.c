@@ -23,7 +23,7 @@ enum { ROUNDS = 50, ROUNDS_MIN = 3, ARGUMENTS = 32, ARGUMENT_BYTES = 1024 };
 /* True: it loads, under its name. */
 static bool loads(doctor *d, const char *lua, const char *sha1, char why[DOCTOR_TEXT])
 {
-    redisReply *reply = swg__talk_ask(&d->v.talk, "SCRIPT LOAD %s", lua);
+    redisReply *reply = swg__talk_ask(&d->node->talk, "SCRIPT LOAD %s", lua);
     const char *name = swg__text(reply);
     const bool fine = name && strcmp(name, sha1) == 0;
 
@@ -78,10 +78,10 @@ static redisReply *exchange(doctor *d, struct swg_wire *wire)
         swg_wire_sync(wire, swg_fleet_sync_sha1, d->scratch, clock, request);
     }
     free(request);
-    swg__talk_say_wire(&d->v.talk, wire);
-    swg__talk_say(&d->v.talk, "PEXPIRE %s:m 60000", d->scratch); /* in case we die here */
-    redisReply *reply = swg__talk_hear(&d->v.talk);
-    swg__free(swg__talk_hear(&d->v.talk));
+    swg__talk_say_wire(&d->node->talk, wire);
+    swg__talk_say(&d->node->talk, "PEXPIRE %s:m 60000", d->scratch); /* in case we die here */
+    redisReply *reply = swg__talk_hear(&d->node->talk);
+    swg__free(swg__talk_hear(&d->node->talk));
     return reply;
 }
 
@@ -92,10 +92,10 @@ static void measure(doctor *d, const struct swg_wire *wire, timing *pings, timin
 
     for (int i = 0; i < ROUNDS && (i < ROUNDS_MIN || swg_clock_ns() < until); i++) {
         const int64_t start = swg_clock_ns();
-        swg__free(swg__talk_ask(&d->v.talk, "PING"));
+        swg__free(swg__talk_ask(&d->node->talk, "PING"));
         const int64_t middle = swg_clock_ns();
-        swg__talk_say_wire(&d->v.talk, wire);
-        swg__free(swg__talk_hear(&d->v.talk));
+        swg__talk_say_wire(&d->node->talk, wire);
+        swg__free(swg__talk_hear(&d->node->talk));
         pings->ns[pings->count++] = middle - start;
         exchanges->ns[exchanges->count++] = swg_clock_ns() - middle;
     }
@@ -164,7 +164,7 @@ void swg__doctor_exchange(doctor *d)
         swg__doctor_say(d, SWG_FLEET_CHECK_EXCHANGE, PROBLEM, "a reply of another shape");
     } else if (reply) {
         measure(d, &wire, &pings, &exchanges);
-        if (d->v.talk.end == TALK_GOES_ON)
+        if (d->node->talk.end == TALK_GOES_ON)
             say_timing(d, &pings, &exchanges);
     }
     swg__free(reply);

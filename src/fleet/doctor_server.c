@@ -64,8 +64,30 @@ void swg__doctor_role(doctor *d)
                     "a replica of %s:%s (link %s): it takes no exchange", host, port, link);
 }
 
+static void say_state(doctor *d)
+{
+    redisReply *reply = swg__talk_ask(&d->node->talk, "CLUSTER INFO");
+    const char *text = swg__text(reply);
+
+    if (text && strstr(text, "cluster_state:ok")) {
+        swg__doctor_say(d, SWG_FLEET_CHECK_CLUSTER, FINE, "one of %u masters, the cluster is well",
+                        d->v.count);
+    } else if (text) {
+        swg__doctor_fix(d, "redis-cli --cluster check %s", d->node->address);
+        swg__doctor_say(d, SWG_FLEET_CHECK_CLUSTER, PROBLEM, "the cluster is not well: %.*s",
+                        (int)strcspn(text, "\r\n"), text);
+    } else if (reply) {
+        swg__doctor_say(d, SWG_FLEET_CHECK_CLUSTER, NOTE, "CLUSTER INFO is refused");
+    }
+    swg__free(reply);
+}
+
 void swg__doctor_cluster(doctor *d)
 {
+    if (d->v.url.kind == SWG_FLEET_CLUSTER) {
+        say_state(d);
+        return;
+    }
     if (!knows(d, SWG_FLEET_CHECK_CLUSTER, "cluster_enabled"))
         return;
     if (swg__doctor_info_number(d, "cluster_enabled") == 1) {

@@ -1,4 +1,4 @@
-/* Coming to a fleet's Redis, and leaving it. */
+/* A visit to a fleet's Redis: as whom, for how long, and what errors mean. */
 #include "fleet/doctor_visit.h"
 #include "fleet/client.h"
 
@@ -29,17 +29,6 @@ static int copy(swg_fleet_redis *to, const swg_fleet_redis *from)
     return SWG_OK;
 }
 
-static void take_address(visit *v)
-{
-    const swg_fleet_url *u = &v->url;
-
-    if (u->path[0])
-        snprintf(v->address, sizeof v->address, "%s", u->path);
-    else
-        snprintf(v->address, sizeof v->address, strchr(u->host, ':') ? "[%s]:%s" : "%s:%s", u->host,
-                 u->port);
-}
-
 static int settle(visit *v)
 {
     swg_fleet_redis *c = &v->config;
@@ -49,7 +38,6 @@ static int settle(visit *v)
         return bad(v, "url", "is missing");
     if (swg_fleet_url_parse(&v->url, c->url, &reason) != SWG_OK)
         return bad(v, "the URL", reason);
-    take_address(v);
     if (c->deadline_ms == 0)
         c->deadline_ms = 5000;
     if (c->deadline_ms < 10 || c->deadline_ms > 600000)
@@ -61,130 +49,102 @@ static int settle(visit *v)
         return bad(v, "shards", "is more than 256");
     v->user = c->user ? c->user : v->url.user[0] ? v->url.user : NULL;
     v->password = c->password ? c->password : v->url.password[0] ? v->url.password : NULL;
-    return v->user && !v->password ? bad(v, "user", "is there without a password") : SWG_OK;
+    if ((v->user && !v->password) || (c->sentinel_user && !c->sentinel_password))
+        return bad(v, "user", "is there without a password");
+    return SWG_OK;
 }
 
 int swg__visit_begin(visit *v, const swg_fleet_redis *config)
 {
     memset(v, 0, sizeof *v);
-    v->talk.link.fd = -1;
-    const int result = copy(&v->config, config);
-
-    if (result != SWG_OK)
-        return result;
-    v->deadline_ns = INT64_MAX;
-    const int settled = settle(v);
-    if (settled == SWG_OK)
+    int result = copy(&v->config, config);
+    if (result == SWG_OK)
+        result = settle(v);
+    if (result == SWG_OK)
         v->deadline_ns = swg_clock_ns() + v->config.deadline_ms * MS;
-    return settled;
+    return result;
 }
 
-/* ---- greeting ------------------------------------------------------------------------------ */
+/* ---- opening and closing ------------------------------------------------------------------- */
 
-static void why(visit *v, const char *what, const char *words)
+static int greet_all(visit *v)
+{
+    int result = SWG_OK;
+
+    for (uint32_t i = 0; i < v->count && result == SWG_OK; i++) {
+        swg__visit_greet(v, v->nodes[i]);
+        result = swg__visit_greeted(v, v->nodes[i]);
+    }
+    return result;
+}
+
+static int count_shards(visit *v)
+{
+    visit_shard shards[SWG_FLEET_SHARDS_MAX];
+
+    v->shards = v->config.shards;
+    if (v->shards == 0) {
+        if (!swg__visit_look(v, shards))
+            return swg__visit_ended(v);
+        v->shards = swg__visit_count(shards, SHARDS);
+    }
+    if (v->shards == 0)
+        v->shards = SHARDS;
+    for (uint32_t i = 0; i < v->shards; i++) {
+        if (swg__visit_node(v, i))
+            continue;
+        snprintf(v->why, sizeof v->why, "shard %u: nobody has its slot", i);
+        return SWG_EPROTO;
+    }
+    return SWG_OK;
+}
+
+int swg__visit_open(visit *v, const swg_fleet_redis *config)
+{
+    int result = swg__visit_begin(v, config);
+
+    if (result == SWG_OK)
+        result = swg__visit_find(v);
+    if (result == SWG_OK)
+        result = greet_all(v);
+    return result == SWG_OK ? count_shards(v) : result;
+}
+
+int swg__visit_close(visit *v, int result)
+{
+    swg__visit_drop(v);
+    if (v->config.trouble)
+        snprintf(v->config.trouble, SWG_FLEET_TROUBLE_MAX, "%s", result == SWG_OK ? "" : v->why);
+    return result;
+}
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+void swg__visit_why(visit *v, const char *what, const char *words)
 {
     snprintf(v->why, sizeof v->why, "%.100s: %.400s", what,
              words ? words : "a reply of another shape");
 }
 
-static visit_greeting no_talk(visit *v)
-{
-    why(v, v->address, v->talk.why);
-    return GREET_NO_TALK;
-}
-
-static redisReply *authenticate(visit *v)
-{
-    return v->user ? swg__talk_ask(&v->talk, "AUTH %s %s", v->user, v->password)
-                   : swg__talk_ask(&v->talk, "AUTH %s", v->password);
-}
-
-/* Who is greeted by the default user after all, though his own password was refused, is not let in:
- * clients would work with other rights than was meant. */
-static visit_greeting introduce(visit *v)
-{
-    visit_greeting greeting = GREETED;
-
-    if (!v->password)
-        return GREETED;
-    redisReply *reply = authenticate(v);
-    v->needless = swg__is_error(reply, "ERR AUTH") || swg__is_error(reply, "ERR Client sent AUTH");
-    if (!reply)
-        greeting = no_talk(v);
-    else if (reply->type == REDIS_REPLY_ERROR && !v->needless)
-        greeting = swg__is_error(reply, "WRONGPASS") || swg__is_error(reply, "NOPERM")
-                       ? GREET_AUTH
-                       : GREET_NOT_NOW;
-    if (reply && greeting != GREETED)
-        why(v, v->address, reply->str);
-    swg__free(reply);
-    return greeting;
-}
-
-static visit_greeting select_database(visit *v)
-{
-    visit_greeting greeting = GREETED;
-
-    if (v->url.database == 0)
-        return GREETED;
-    redisReply *reply = swg__talk_ask(&v->talk, "SELECT %u", v->url.database);
-    if (!reply)
-        greeting = no_talk(v);
-    else if (reply->type == REDIS_REPLY_ERROR)
-        greeting = swg__is_error(reply, "NOAUTH") ? GREET_AUTH : GREET_NOT_NOW;
-    if (reply && greeting != GREETED)
-        why(v, v->address, reply->str);
-    swg__free(reply);
-    return greeting;
-}
-
-/* A server that may not write says so even to a PING; what it holds can be read all the same. */
-static visit_greeting ping(visit *v)
-{
-    visit_greeting greeting = GREETED;
-    redisReply *reply = swg__talk_ask(&v->talk, "PING");
-
-    if (!reply)
-        return no_talk(v);
-    if (swg__is_error(reply, "NOAUTH"))
-        greeting = GREET_AUTH;
-    else if (reply->type == REDIS_REPLY_ERROR && !swg__is_error(reply, "NOPERM") &&
-             !swg__is_error(reply, "MISCONF"))
-        greeting = GREET_NOT_NOW;
-    if (greeting != GREETED)
-        why(v, v->address, reply->str);
-    swg__free(reply);
-    return greeting;
-}
-
-visit_greeting swg__visit_greet(visit *v)
-{
-    const uint32_t most = 60000;
-    const swg_fleet_run_config run = {
-        .connect_ms = v->config.deadline_ms < most ? v->config.deadline_ms : most,
-        .ca_file = v->config.ca_file,
-        .cert_file = v->config.cert_file,
-        .key_file = v->config.key_file};
-
-    if (!swg__talk_open(&v->talk, &v->url, &run, v->deadline_ns))
-        return no_talk(v);
-    visit_greeting greeting = introduce(v);
-    if (greeting == GREETED)
-        greeting = select_database(v);
-    return greeting == GREETED ? ping(v) : greeting;
-}
-
-/* ---- errors -------------------------------------------------------------------------------- */
-
-int swg__visit_ended(visit *v)
+int swg__visit_end_of(visit *v, const node *n)
 {
     static const int results[] = {
-        [TALK_GOES_ON] = SWG_EPROTO,  [TALK_NOBODY] = SWG_ENOENT, [TALK_REFUSED] = SWG_EACCESS,
+        [TALK_GOES_ON] = SWG_OK,      [TALK_NOBODY] = SWG_ENOENT, [TALK_REFUSED] = SWG_EACCESS,
         [TALK_LATE] = SWG_ESYS,       [TALK_LOST] = SWG_ESYS,     [TALK_NONSENSE] = SWG_EPROTO,
         [TALK_NO_MEMORY] = SWG_ENOMEM};
 
-    why(v, v->address, v->talk.why);
-    return results[v->talk.end];
+    if (n->talk.end != TALK_GOES_ON)
+        swg__visit_why(v, n->address, n->talk.why);
+    return results[n->talk.end];
+}
+
+int swg__visit_ended(visit *v)
+{
+    int result = SWG_OK;
+
+    for (uint32_t i = 0; i < v->count && result == SWG_OK; i++)
+        result = swg__visit_end_of(v, v->nodes[i]);
+    return result;
 }
 
 /* NOPERM, NOAUTH, and what Redis and Valkey say of a command inside a script. */
@@ -198,49 +158,12 @@ static bool is_forbidden(const redisReply *reply)
 
 int swg__visit_refused(visit *v, const redisReply *reply, const char *what)
 {
-    if (!reply)
-        return swg__visit_ended(v);
-    why(v, what, reply->type == REDIS_REPLY_ERROR ? reply->str : NULL);
+    if (!reply) {
+        const int result = swg__visit_ended(v);
+        return result == SWG_OK ? SWG_EPROTO : result;
+    }
+    swg__visit_why(v, what, reply->type == REDIS_REPLY_ERROR ? reply->str : NULL);
     return is_forbidden(reply) ? SWG_EACCESS : SWG_EPROTO;
-}
-
-/* What hangs up at the first word, or answers it with another protocol's, is nobody to talk to. */
-static int greeting_result(visit *v, visit_greeting greeting)
-{
-    if (greeting == GREET_AUTH)
-        return SWG_EACCESS;
-    if (greeting == GREET_NOT_NOW)
-        return SWG_EPROTO;
-    return v->talk.end == TALK_LOST || v->talk.end == TALK_NONSENSE ? SWG_ENOENT
-                                                                    : swg__visit_ended(v);
-}
-
-int swg__visit_open(visit *v, const swg_fleet_redis *config)
-{
-    visit_shard shards[SWG_FLEET_SHARDS_MAX];
-    const int result = swg__visit_begin(v, config);
-
-    if (result != SWG_OK)
-        return result;
-    const visit_greeting greeting = swg__visit_greet(v);
-    if (greeting != GREETED)
-        return greeting_result(v, greeting);
-    v->shards = v->config.shards;
-    if (v->shards > 0)
-        return SWG_OK;
-    if (!swg__visit_look(v, shards))
-        return swg__visit_ended(v);
-    v->shards = swg__visit_count(shards, SHARDS);
-    v->shards = v->shards > 0 ? v->shards : SHARDS;
-    return SWG_OK;
-}
-
-int swg__visit_close(visit *v, int result)
-{
-    swg__talk_close(&v->talk);
-    if (v->config.trouble)
-        snprintf(v->config.trouble, SWG_FLEET_TROUBLE_MAX, "%s", result == SWG_OK ? "" : v->why);
-    return result;
 }
 
 /* ---- shards -------------------------------------------------------------------------------- */
@@ -250,9 +173,38 @@ void swg__visit_tag(const visit *v, uint32_t shard, char tag[VISIT_TAG])
     snprintf(tag, VISIT_TAG, "swg1:{%s:%u}", v->space, shard);
 }
 
+uint32_t swg__visit_slot(const char tag[VISIT_TAG])
+{
+    const char *inner = strchr(tag, '{') + 1;
+
+    return swg__client_crc16(inner, strcspn(inner, "}")) % SWG_FLEET_SLOTS;
+}
+
 uint32_t swg__visit_shard_of(const visit *v, const char *circuit)
 {
     return swg__client_crc16(circuit, strlen(circuit)) % v->shards;
+}
+
+node *swg__visit_node(const visit *v, uint32_t shard)
+{
+    char tag[VISIT_TAG];
+
+    if (v->url.kind != SWG_FLEET_CLUSTER)
+        return v->nodes[0];
+    swg__visit_tag(v, shard, tag);
+    const uint8_t number = v->at[swg__visit_slot(tag)];
+    return number > 0 ? v->nodes[number - 1] : NULL;
+}
+
+static void look_at(node *n, visit_shard *shard)
+{
+    redisReply *schema = swg__talk_hear(&n->talk), *alive = swg__talk_hear(&n->talk);
+    const char *text = swg__text(schema);
+
+    snprintf(shard->schema, sizeof shard->schema, "%s", text ? text : "");
+    shard->alive = alive && alive->type == REDIS_REPLY_INTEGER && alive->integer == 1;
+    swg__free(schema);
+    swg__free(alive);
 }
 
 bool swg__visit_look(visit *v, visit_shard shards[SWG_FLEET_SHARDS_MAX])
@@ -260,20 +212,22 @@ bool swg__visit_look(visit *v, visit_shard shards[SWG_FLEET_SHARDS_MAX])
     char tag[VISIT_TAG];
 
     for (uint32_t i = 0; i < SWG_FLEET_SHARDS_MAX; i++) {
+        node *n = swg__visit_node(v, i);
+
+        if (!n)
+            continue;
         swg__visit_tag(v, i, tag);
-        swg__talk_say(&v->talk, "HGET %s:m v", tag);
-        swg__talk_say(&v->talk, "EXISTS %s:r", tag);
+        swg__talk_say(&n->talk, "HGET %s:m v", tag);
+        swg__talk_say(&n->talk, "EXISTS %s:r", tag);
     }
     for (uint32_t i = 0; i < SWG_FLEET_SHARDS_MAX; i++) {
-        redisReply *schema = swg__talk_hear(&v->talk), *alive = swg__talk_hear(&v->talk);
-        const char *text = swg__text(schema);
+        node *n = swg__visit_node(v, i);
 
-        snprintf(shards[i].schema, sizeof shards[i].schema, "%s", text ? text : "");
-        shards[i].alive = alive && alive->type == REDIS_REPLY_INTEGER && alive->integer == 1;
-        swg__free(schema);
-        swg__free(alive);
+        shards[i] = (visit_shard){0};
+        if (n)
+            look_at(n, &shards[i]);
     }
-    return v->talk.end == TALK_GOES_ON;
+    return swg__visit_ended(v) == SWG_OK;
 }
 
 uint32_t swg__visit_count(const visit_shard shards[SWG_FLEET_SHARDS_MAX], uint32_t fallback)

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import tempfile
@@ -204,8 +205,8 @@ class Auth(DoctorTest):
 class Rights(DoctorTest):
     def user(self, *rules):
         server = self.redis()
-        server.cli("ACL", "SETUSER", "app", "on", f">{SECRET}", *rules)
-        return server, server.url.replace("//", f"//app:{SECRET}@")
+        server.cli("ACL", "SETUSER", "channel-key", "on", f">{SECRET}", *rules)
+        return server, server.url.replace("//", f"//channel-key:{SECRET}@")
 
     def cure(self, server, findings):
         """Does what the finding says, word for word."""
@@ -379,6 +380,136 @@ class Replicas(DoctorTest):
         self.expect(findings, "replicas", "problem", "0 of the 1")
 
 
+class Several(DoctorTest):
+    """More than one server: findings are told of each."""
+
+    def several(self, url, code, *words):
+        """[(check, node, severity, seen)]"""
+        done = self.run_program("fleet", "doctor", url, "--json", *words)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return [(f["check"], f.get("node", ""), f["severity"], f["seen"])
+                for f in json.loads(done.stdout)["findings"]]
+
+    def of(self, findings, check):
+        return [(severity, seen) for name, _, severity, seen in findings if name == check]
+
+    def problems(self, findings):
+        return {name for name, _, severity, _ in findings if severity == "problem"}
+
+    def test_sentinels(self):
+        master = self.redis()
+        watch = redis_lab.Sentinels(master)
+        self.addCleanup(watch.close)
+        findings = self.several(watch.url(), FINE)
+        self.assertEqual([f[:3] for f in findings[:4]],
+                         [*(("sentinel", f"127.0.0.1:{port}", "fine") for port in watch.ports),
+                          ("reach", f"127.0.0.1:{master.port}", "fine")])
+        self.assertEqual([name for name, *_ in findings[3:]], CHECKS)
+        self.assertIn("3 sentinels", findings[0][3])
+        one = watch.url().split(",")[0] + "/shop"
+        self.assertEqual(self.of(self.several(one, FINE), "sentinel")[0][0], "note")
+        findings = self.several(watch.url("cache"), PROBLEM)
+        self.assertEqual({name for name, *_ in findings}, {"sentinel"})
+        self.assertIn("no master of that name", findings[0][3])
+        findings = self.several(f"redis+sentinel://127.0.0.1:{master.port}/shop", PROBLEM)
+        self.assertEqual(self.problems(findings), {"sentinel"})
+
+        watch.kill(0)
+        findings = self.several(watch.url(), FINE)
+        self.assertEqual([severity for severity, _ in self.of(findings, "sentinel")],
+                         ["warning", "fine", "fine"])
+        watch.processes[1].send_signal(signal.SIGSTOP)
+        self.addCleanup(watch.processes[1].send_signal, signal.SIGCONT)
+        findings = self.several(watch.url(), FINE, "--timeout", "3s")
+        self.assertEqual([severity for severity, _ in self.of(findings, "sentinel")],
+                         ["warning", "warning", "fine"])
+        watch.kill(1)
+        watch.kill(2)
+        findings = self.several(watch.url(), NOBODY)
+        self.assertIn(("sentinel", "", "problem", "none of them says where the master is"), findings)
+
+    def test_sentinels_that_could_not_choose(self):
+        master = self.redis()
+        watch = redis_lab.Sentinels(master)
+        self.addCleanup(watch.close)
+        for number, port in enumerate(watch.ports):
+            subprocess.run(["redis-cli", "-p", str(port), "SENTINEL", "SET", "shop", "quorum", "4"],
+                           check=True, capture_output=True, timeout=lab.DEADLINE_S)
+        findings = self.several(watch.url(), PROBLEM)
+        self.assertEqual(self.problems(findings), {"sentinel"})
+        self.assertIn("NOQUORUM", findings[0][3])
+
+    def test_sentinels_that_disagree(self):
+        master = self.redis()
+        watch = redis_lab.Sentinels(master)
+        self.addCleanup(watch.close)
+        port = f"$5\r\n{master.port:05}\r\n".encode()
+        liar = redis_lab.Proxy(watch.ports[0], lambda said: said.replace(port, b"$5\r\n00001\r\n"))
+        self.addCleanup(liar.close)
+        url = f"{watch.url().split(',')[0]},{liar.url.split('//')[1]}/shop"
+        findings = self.several(url, PROBLEM)
+        self.assertEqual(self.problems(findings), {"sentinel"})
+        self.assertIn("another said", findings[1][3])
+
+    def test_cluster(self):
+        cluster = redis_lab.Cluster()
+        self.addCleanup(cluster.close)
+        for url in (cluster.url(), cluster.url(1)):
+            findings = self.several(url, FINE)
+            self.assertEqual(len(self.of(findings, "reach")), 3)
+            self.assertEqual([s for s, _ in self.of(findings, "cluster")], ["fine"] * 3)
+            self.assertEqual([s for s, _ in self.of(findings, "exchange")], ["fine"] * 3)
+            self.assertEqual({node for name, node, *_ in findings if name == "exchange"},
+                             {f"127.0.0.1:{node.port}" for node in cluster.nodes})
+            self.assertEqual(self.of(findings, "shards")[0][0], "note")
+        self.assertEqual([node.cli("DBSIZE") for node in cluster.nodes], ["0"] * 3)
+        self.assertEqual(self.problems(self.several(cluster.nodes[0].url, PROBLEM)) & {"cluster"},
+                         {"cluster"})
+        cluster.nodes[2].cli("CONFIG", "SET", "maxmemory", "100mb")
+        cluster.nodes[2].cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        findings = self.several(cluster.url(), PROBLEM)
+        self.assertEqual([(name, node) for name, node, severity, _ in findings
+                          if severity == "problem"],
+                         [("eviction", f"127.0.0.1:{cluster.nodes[2].port}")])
+        cluster.nodes[2].close()
+        lab.wait_for(lambda: "cluster_state:fail" in cluster.nodes[0].cli("CLUSTER", "INFO"),
+                     "a cluster that noticed")
+        findings = self.several(cluster.url(0, 1), NOBODY)
+        self.assertIn("cluster", self.problems(findings))
+        self.assertIn("reach", self.problems(findings))
+        self.assertEqual(len([s for s, _ in self.of(findings, "reach") if s == "fine"]), 2)
+
+    def test_rights_that_only_some_need(self):
+        cluster = redis_lab.Cluster()
+        self.addCleanup(cluster.close)
+        rules = ["on", ">pw", "~*", "&*", "+@all"]
+        def as_app(url):
+            return url.replace("//", "//app:pw@")
+        for node in cluster.nodes:
+            node.cli("ACL", "SETUSER", "app", *rules, "-asking")
+        findings = self.several(as_app(cluster.url()), PROBLEM)
+        self.assertEqual(self.problems(findings), {"rights"})
+        self.assertIn("+asking", self.of(findings, "rights")[0][1])
+        for node in cluster.nodes:
+            node.cli("ACL", "SETUSER", "app", "-cluster")
+        done = self.run_program("fleet", "doctor", as_app(cluster.url()))
+        self.assertIn("ACL SETUSER app +cluster|slots", done.stdout)
+        master = self.redis()
+        watch = redis_lab.Sentinels(master)
+        self.addCleanup(watch.close)
+        master.cli("ACL", "SETUSER", "app", *rules, "-role")
+        findings = self.several(as_app(watch.url()), PROBLEM)
+        self.assertIn("+role", self.of(findings, "rights")[0][1])
+        self.several(as_app(master.url), FINE)
+
+    def test_what_is_no_cluster(self):
+        server = self.redis()
+        findings = self.several(server.url.replace("redis:", "redis+cluster:"), PROBLEM)
+        self.assertEqual(self.problems(findings), {"cluster"})
+        nobody = f"redis+cluster://127.0.0.1:{redis_lab.free_port()}"
+        self.assertEqual(self.problems(self.several(nobody, NOBODY)), {"reach"})
+
+
 class Data(DoctorTest):
     def test_a_newer_schema(self):
         server = self.redis()
@@ -447,13 +578,13 @@ class Form(DoctorTest):
         done = self.run_program("fleet", "doctor", self.redis().url)
         rows = [line.split("\t") for line in done.stdout.splitlines()]
         self.assertEqual([row[1] for row in rows], CHECKS)
-        self.assertEqual({len(row) for row in rows}, {4})
+        self.assertEqual({len(row) for row in rows}, {5})
         self.assertIn("fit for a fleet", done.stderr)
 
 
 class Mistakes(DoctorTest):
     def test_usage(self):
-        rows = ((["doctor"], "wants URL"), (["doctor", "http://x"], "begins with neither"),
+        rows = ((["doctor"], "wants URL"), (["doctor", "http://x"], "begins with n"),
                 (["docter", "redis://x"], "Did you mean 'doctor'?"),
                 (["doctor", "redis://x", "--spcae", "x"], "Did you mean '--space'?"),
                 (["doctor", "redis://x", "--shards", "257"], "1 to 256"),
@@ -462,6 +593,18 @@ class Mistakes(DoctorTest):
             done = self.run_program("fleet", *words)
             self.assertEqual((done.returncode, done.stdout), (USAGE, ""))
             self.assertIn(text, done.stderr)
+
+    def test_completion(self):
+        rows = ((["fl"], {"fleet"}), (["fleet", "fo"], {"force-open"}),
+                (["fleet", "force-open", "--rea"], {"--reason"}),
+                (["fleet", "doctor", "--sp"], {"--space"}))
+        for typed, expected in rows:
+            words = " ".join(f"'{w}'" for w in ("switchgear", *typed))
+            script = (f'eval "$({lab.PROGRAM} completion bash)"; COMP_WORDS=({words}); '
+                      f'COMP_CWORD={len(typed)}; _switchgear; echo "${{COMPREPLY[@]}}"')
+            done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True,
+                                  timeout=lab.DEADLINE_S)
+            self.assertEqual(set(done.stdout.split()), expected)
 
     def test_help(self):
         for command in ([], ["doctor"], ["status"], ["force-open"], ["disable"], ["release"],

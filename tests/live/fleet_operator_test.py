@@ -194,6 +194,44 @@ class Status(OperatorTest):
         self.assertIn("not the fleet's", done.stderr)
 
 
+class Several(OperatorTest):
+    def test_cluster(self):
+        cluster = redis_lab.Cluster()
+        self.addCleanup(cluster.close)
+        url, names = cluster.url(1), sorted(f"c{i}" for i in range(12))
+        for name in names:
+            self.fleet("force-open", name, "--create", "--reason", name, url=url)
+        circuits = self.json("status", url=url)["circuits"]
+        self.assertEqual([c["circuit"] for c in circuits], names)
+        self.assertEqual({c["state"] for c in circuits}, {"forced_open"})
+        self.assertEqual([a["reason"] for a in self.json("audit", url=url)["actions"]],
+                         names)
+        self.assertTrue(all(int(node.cli("DBSIZE")) > 0 for node in cluster.nodes))
+        self.fleet("release", "c5", "--reason", "x", url=url)
+        self.assertEqual(self.json("status", "c5", url=url)["circuits"][0]["state"], "closed")
+        for shard in range(16):  # known by their evidence alone, on every node
+            for words in (["ZADD", "x", str(9 * 10**15), "a"],
+                          ["HSET", "b", "r:a", f"1|1|0|0|0|0|0|0|{9 * 10**15}"]):
+                words[1] = f"swg1:{{default:{shard}}}:{words[1]}:e{shard}"
+                cluster.tell(*words)
+        found = {c["circuit"] for c in self.json("status", url=url)["circuits"]}
+        self.assertEqual(found, {*names, *(f"e{shard}" for shard in range(16))})
+        done = self.fleet("status", "c55", url=url, code=NO_CIRCUIT)
+        self.assertIn("Did you mean", done.stderr)
+
+    def test_sentinels(self):
+        watch = redis_lab.Sentinels(self.redis)
+        self.addCleanup(watch.close)
+        watch.kill(0)
+        order = self.json("force-open", "x", "--create", "--reason", "x", url=watch.url())
+        self.assertEqual(self.json("status")["circuits"][0]["epoch"], order["epoch"])
+        self.fleet("release", "x", "--reason", "x", url=watch.url())
+        self.fleet("status", url=watch.url("cache"), code=FAILED)
+        watch.kill(1)
+        watch.kill(2)
+        self.fleet("status", url=watch.url(), code=NOBODY)
+
+
 class Audit(OperatorTest):
     def test_all_shards_in_order(self):
         for name in ("a", "b", "c", "d"):

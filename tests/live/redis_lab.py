@@ -3,6 +3,7 @@ die with the test, however it ends."""
 
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,25 +22,31 @@ def die_with_parent():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those the kernel gives to outgoing connections; and its number + 10000 is free too: that is
+    where nodes of a cluster talk."""
+    for _ in range(200):
+        port = random.randrange(15000, 32000)
+        if lab.is_free(port) and lab.is_free(port + 10000):
+            return port
+    raise AssertionError("no free ports")
 
 
 class Redis:
-    """A server with the settings given: Redis(maxmemory="100mb"). `port` 0: TLS only."""
+    """A server with the settings given: Redis(maxmemory="100mb")."""
 
-    def __init__(self, tls=None, port=None, **settings):
+    def __init__(self, tls=None, **settings):
         self.folder = tempfile.mkdtemp(prefix="swg-redis-")
         self.socket = f"{self.folder}/sock"
         self.process = None
         for _ in range(5):
-            self.port = free_port() if port is None else port
+            self.port = free_port()
             self.tls_port = free_port() if tls else 0
             if self.start(tls, settings):
                 return
         with open(f"{self.folder}/log", encoding="utf-8") as log:
-            raise AssertionError(log.read())
+            said = log.read()
+        self.close()
+        raise AssertionError(said)
 
     def start(self, tls, settings):
         words = {"port": self.port, "bind": "127.0.0.1", "unixsocket": self.socket, "save": "",
@@ -84,6 +91,71 @@ class Redis:
         self.process.kill()
         self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Sentinels:
+    """Three that watch over a master, which they call "shop"."""
+
+    def __init__(self, master):
+        self.folder = tempfile.mkdtemp(prefix="swg-sentinel-")
+        self.ports = [free_port() for _ in range(3)]
+        self.processes = []
+        for port in self.ports:
+            config = f"{self.folder}/{port}.conf"
+            with open(config, "w", encoding="ascii") as f:
+                f.write(f"port {port}\nbind 127.0.0.1\ndir {self.folder}\n"
+                        f"sentinel monitor shop 127.0.0.1 {master.port} 2\n"
+                        "sentinel down-after-milliseconds shop 60000\n")
+            self.processes.append(subprocess.Popen(
+                ["redis-server", config, "--sentinel"], stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, preexec_fn=die_with_parent))
+        lab.wait_for(lambda: all("OK 3 usable" in self.ask(port) for port in self.ports),
+                     "sentinels that know each other")
+
+    @staticmethod
+    def ask(port):
+        return subprocess.run(["redis-cli", "-p", str(port), "SENTINEL", "CKQUORUM", "shop"],
+                              capture_output=True, text=True, timeout=lab.DEADLINE_S,
+                              check=False).stdout
+
+    def url(self, name="shop"):
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        return f"redis+sentinel://{hosts}/{name}"
+
+    def kill(self, number):
+        self.processes[number].kill()
+        self.processes[number].wait()
+
+    def close(self):
+        for number in range(len(self.processes)):
+            self.kill(number)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Cluster:
+    """Three masters."""
+
+    def __init__(self):
+        self.nodes = [Redis(cluster_enabled="yes", cluster_node_timeout=1000)
+                      for _ in range(3)]
+        addresses = [f"127.0.0.1:{node.port}" for node in self.nodes]
+        subprocess.run(["redis-cli", "--cluster", "create", *addresses, "--cluster-yes"],
+                       check=True, capture_output=True, timeout=lab.DEADLINE_S)
+        lab.wait_for(lambda: all("cluster_state:ok" in node.cli("CLUSTER", "INFO")
+                                 for node in self.nodes), "a cluster")
+
+    def url(self, *numbers):
+        hosts = ",".join(f"127.0.0.1:{self.nodes[n].port}" for n in numbers or range(3))
+        return f"redis+cluster://{hosts}"
+
+    def tell(self, *words):
+        """A command to the node whose key it is."""
+        subprocess.run(["redis-cli", "-c", "-p", str(self.nodes[0].port), *words], check=True,
+                       capture_output=True, timeout=lab.DEADLINE_S)
+
+    def close(self):
+        for node in self.nodes:
+            node.close()
 
 
 class Proxy:
