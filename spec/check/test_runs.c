@@ -125,7 +125,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("fleet_check_runs");
     TCase *t = tcase_create("runs");
-    int seeds = getenv("SWG_LONG") ? 40 : 3;
+    int seeds = getenv("SWG_LONG") ? 40 : 2;
 
     tcase_set_timeout(t, getenv("SWG_LONG") ? 1200 : 60);
     tcase_add_checked_fixture(t, open_crowd, close_crowd);
