@@ -73,8 +73,8 @@ END_TEST
 START_TEST(requests_that_ran_without_a_reply_are_found)
 {
     reseed(_i + 300);
-    crowd.silent = 60;
-    crowd.lose_request = 60;
+    crowd.silent = 100;
+    crowd.lose_request = 100;
     crowd_run(&crowd, 3000);
     expect_fine(0);
 }
