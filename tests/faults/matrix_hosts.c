@@ -316,7 +316,6 @@ static void thousand_breakers(void)
                                                                .calls_min = 4,
                                                                .window_ms = 20000,
                                                                .recovery_ms = 1500,
-                                                               .lease_ms = 1500,
                                                                .unchecked = true});
     s.dependency->probe_ms = 0;
     s.dependency->broken = true;
