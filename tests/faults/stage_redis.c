@@ -139,6 +139,16 @@ long long redis_number(const char *command)
     return number;
 }
 
+long long redis_total(int place)
+{
+    redisReply *r = redis_ask("HGET " T ":b:c0 t");
+    long long v[2] = {-1, -1};
+    if (r->type == REDIS_REPLY_STRING)
+        ck_assert_int_eq(sscanf(r->str, "%lld|%lld", &v[0], &v[1]), 2);
+    freeReplyObject(r);
+    return v[place];
+}
+
 long long redis_view(int field)
 {
     redisReply *r = redis_ask("HGET " T ":st c0");
