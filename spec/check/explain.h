@@ -43,5 +43,6 @@ void tail_insert(struct tail *t, int at, const struct step *s);
 /* silent.c: each makes one change to the tail, at `first` or later, and attempts it. */
 bool try_times(struct explainer *e, const struct tail *t, int first, int depth);
 bool try_silent(struct explainer *e, const struct tail *t, int first, int depth);
+bool try_others(struct explainer *e, const struct tail *t, int depth);
 
 #endif

@@ -177,9 +177,9 @@ static bool search(struct explainer *e, const struct tail *t, int first, int dep
 {
     if (t->n + 2 >= WINDOW + 16)
         return false;
-    return try_moves(e, t, first, depth) || try_ahead(e, t, depth) ||
-           try_times(e, t, first, depth) || try_silent(e, t, first, depth) ||
-           (e->run->allow && try_jumps(e, t, first, depth));
+    return (depth > 1 && try_others(e, t, depth)) || try_moves(e, t, first, depth) ||
+           try_ahead(e, t, depth) || try_times(e, t, first, depth) ||
+           try_silent(e, t, first, depth) || (e->run->allow && try_jumps(e, t, first, depth));
 }
 
 /* The end of the history, but for what lies before the last jump: that is not reconsidered. */

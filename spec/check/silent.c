@@ -192,3 +192,19 @@ bool try_silent(struct explainer *e, const struct tail *t, int first, int depth)
     }
     return false;
 }
+
+/* What was taken to have run did not: another one did. */
+bool try_others(struct explainer *e, const struct tail *t, int depth)
+{
+    for (int at = t->n - 2; at >= 0; at--) {
+        struct tail changed = *t;
+
+        if (t->step[at].kind != STEP_RUN || t->step[at].x->outcome != EXCHANGE_SILENT)
+            continue;
+        changed.n--;
+        memmove(&changed.step[at], &t->step[at + 1], (size_t)(t->n - at - 1) * sizeof *t->step);
+        if (tail_attempt(e, &changed, at, 1, depth))
+            return true;
+    }
+    return false;
+}

@@ -73,8 +73,8 @@ END_TEST
 START_TEST(requests_that_ran_without_a_reply_are_found)
 {
     reseed(_i + 300);
-    crowd.silent = 60;
-    crowd.lose_request = 60;
+    crowd.silent = 100;
+    crowd.lose_request = 100;
     crowd_run(&crowd, 3000);
     expect_fine(0);
 }
@@ -125,7 +125,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("fleet_check_runs");
     TCase *t = tcase_create("runs");
-    int seeds = getenv("SWG_LONG") ? 40 : 3;
+    int seeds = getenv("SWG_LONG") ? 40 : 2;
 
     tcase_set_timeout(t, getenv("SWG_LONG") ? 1200 : 60);
     tcase_add_checked_fixture(t, open_crowd, close_crowd);
