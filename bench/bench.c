@@ -16,6 +16,7 @@
 
 #include "curl.h"
 #include "empty.h"
+#include "figures.h"
 #include "fleet.h"
 
 #define MANY 100000
@@ -345,19 +346,6 @@ static double measure(const bench_case *c, const stand *s, int threads, long ite
     return (double)(swg_clock_ns() - begin) / (double)iterations;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof(*values), by_value);
-    return values[count / 2];
-}
-
 static double results[CASES][2][ROUNDS_MAX];
 
 static void core(int rounds, long iterations)
@@ -383,7 +371,7 @@ static void core(int rounds, long iterations)
     for (size_t i = 0; i < CASES; i++) {
         double m[2];
         for (int t = 0; t < 2; t++) {
-            m[t] = median(results[i][t], rounds);
+            m[t] = bench_median(results[i][t], rounds);
             base[t] = i == 0 ? m[t] : base[t];
         }
         printf("%-42s %9.1f %6.1f %9.1f %6.1f", cases[i].name, m[0], m[0] / base[0], m[1],
@@ -476,53 +464,89 @@ static void attach(int rounds)
         took[i] = (double)(swg_clock_ns() - begin) / 1e6;
         swg_panel_close(&panel);
     }
-    const double ms = median(took, rounds);
+    const double ms = bench_median(took, rounds);
     printf("joining a shared panel of 10,000 circuits: %.3f ms (median of %d); aim 1: %s\n", ms,
            rounds, ms < 1 ? "yes" : "no");
     swg_panel_close(&maker);
     swg_panel_unlink(shared_name);
 }
 
+static int bench_core(bool quick)
+{
+    core(quick ? 1 : 9, quick ? 2000 : 1000000);
+    swg_panel_unlink(shared_name);
+    swg_panel_unlink(shared_other);
+    return 0;
+}
+
+static int bench_memory(bool quick)
+{
+    (void)quick;
+    memory();
+    return 0;
+}
+
+static int bench_attach(bool quick)
+{
+    attach(quick ? 1 : 15);
+    return 0;
+}
+
+static const struct part {
+    const char *name;
+    int (*run)(bool quick);
+} parts[] = {
+    {"core", bench_core},   {"memory", bench_memory},           {"attach", bench_attach},
+#ifdef SWG_BENCH_CURL
+    {"curl", bench_curl},
+#endif
+#ifdef SWG_BENCH_FLEET
+    {"fleet", bench_fleet}, {"fleet-redis", bench_fleet_redis}, {"fleet-scale", bench_fleet_scale},
+#endif
+};
+
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+static bool is_part(const char *name)
+{
+    bool found = strcmp(name, "all") == 0;
+    for (size_t i = 0; i < PARTS; i++) {
+        found |= strcmp(name, parts[i].name) == 0;
+    }
+    return found;
+}
+
+static int usage(const char *wrong)
+{
+    fprintf(stderr, "swg_bench: no such part: %s\nusage: swg_bench [--quick] [all", wrong);
+    for (size_t i = 0; i < PARTS; i++) {
+        fprintf(stderr, "|%s", parts[i].name);
+    }
+    fprintf(stderr, "]\n");
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
-    const char *part = "all";
+    const char *chosen = "all";
     bool quick = false;
+    int result = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
             quick = true;
-        } else if (strcmp(argv[i], "core") == 0 || strcmp(argv[i], "memory") == 0 ||
-                   strcmp(argv[i], "attach") == 0 || strcmp(argv[i], "curl") == 0 ||
-                   strcmp(argv[i], "fleet") == 0 || strcmp(argv[i], "all") == 0) {
-            part = argv[i];
+        } else if (is_part(argv[i])) {
+            chosen = argv[i];
         } else {
-            fprintf(stderr, "usage: swg_bench [--quick] [all|core|memory|attach|curl|fleet]\n");
-            return 2;
+            return usage(argv[i]);
         }
     }
-    const bool all = strcmp(part, "all") == 0;
-    int result = 0;
     snprintf(shared_name, sizeof(shared_name), "/swg-bench-%d", (int)getpid());
     snprintf(shared_other, sizeof(shared_other), "/swg-bench-b-%d", (int)getpid());
-    if (all || strcmp(part, "core") == 0) {
-        core(quick ? 1 : 9, quick ? 2000 : 1000000);
-        swg_panel_unlink(shared_name);
-        swg_panel_unlink(shared_other);
+    for (size_t i = 0; i < PARTS; i++) {
+        if (strcmp(chosen, "all") == 0 || strcmp(chosen, parts[i].name) == 0) {
+            result |= parts[i].run(quick);
+            fflush(stdout);
+        }
     }
-    if (all || strcmp(part, "memory") == 0) {
-        memory();
-    }
-    if (all || strcmp(part, "attach") == 0) {
-        attach(quick ? 1 : 15);
-    }
-#ifdef SWG_BENCH_CURL
-    if (all || strcmp(part, "curl") == 0) {
-        result = bench_curl(quick);
-    }
-#endif
-#ifdef SWG_BENCH_FLEET
-    if (all || strcmp(part, "fleet") == 0) {
-        result |= bench_fleet(quick);
-    }
-#endif
     return result;
 }

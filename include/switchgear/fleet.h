@@ -50,7 +50,7 @@ typedef struct swg_fleet_config {
     uint32_t local_ms;    /* 1 000; more than stale_ms: no reply for so long, on our own */
     uint32_t timeout_ms;  /* 500; 10 to 60 000: no reply to a request, the link is given up */
     uint32_t margin_ms;   /* 10 % of a lease, at least 1: leases end so much earlier here */
-    uint32_t links;       /* 1; 1 to 64 */
+    uint32_t links;       /* shards, at most 64; 1 to 64: masters of a Redis Cluster at a time */
     uint32_t revision;    /* SWG_NONE; of the limits below. Offered to Redis; the highest wins */
     const char *user;     /* NULL */
     const char *password; /* NULL: no AUTH is sent */

@@ -3,6 +3,7 @@
 #include "part.h"
 #include "parts.h"
 #include "profile.h"
+#include "redis.h"
 
 #include <stddef.h>
 
@@ -25,6 +26,12 @@ enum { HOUR_MS = 3600 * 1000 };
         NULL, CLI_FLAG, NULL, NULL, 0, 0, NULL                                                     \
     }
 
+#define RECORD                                                                                     \
+    {                                                                                              \
+        "record", CLI_TEXT, "FILE", "write down every exchange of the fleet with Redis", 0, 0,     \
+            NULL                                                                                   \
+    }
+
 static const cli_option simple_options[] = {
     {"once", CLI_FLAG, NULL, "as fast as it goes, for pipes", 0, 0, NULL},
     SEED,
@@ -32,21 +39,39 @@ static const cli_option simple_options[] = {
     END,
 };
 
-static const cli_option stage_options[] = {
-    {"once", CLI_FLAG, NULL, "play the script and end; no keys", 0, 0, NULL},
-    SEED,
-    {"ports", CLI_COUNT, "BASE",
-     "service on BASE, instances on BASE+1 to +3, the world beside them ten higher "
-     "(9000, 8001 to 8003; 9010, 8011 to 8013)",
-     1024, 65000, NULL},
-    {"fault", CLI_CHOICE, "KIND", "how the script breaks the service (hang)", 0, 0, fault_choices},
-    {"rate", CLI_PERCENT, "N%", "how many answers the fault strikes (90%)", 1, 100, NULL},
-    {"calls", CLI_COUNT, "N", "calls a second in each world (200)", 1, 2000, NULL},
-    TIMEOUT("how long instances wait for the service (250ms)"),
-    {"healthy", CLI_DURATION, "TIME", "how long all is well at first (4s)", 0, HOUR_MS, NULL},
-    {"outage", CLI_DURATION, "TIME", "how long the outage lasts (15s)", 100, HOUR_MS, NULL},
-    PROFILE_OPTIONS,
-    {"json", CLI_FLAG, NULL, "one JSON object a line instead of text", 0, 0, NULL},
+#define STAGE_OPTIONS(rate_text, calls_text, healthy_text, outage_text)                            \
+    {"once", CLI_FLAG, NULL, "play the script and end; no keys", 0, 0, NULL}, SEED,                \
+        {"ports",                                                                                  \
+         CLI_COUNT,                                                                                \
+         "BASE",                                                                                   \
+         "service on BASE, instances on BASE+1 to +3, the world beside them ten higher, each "     \
+         "further one ten more (9000, 8001 to 8003; 9010, 8011 to 8013)",                          \
+         1024,                                                                                     \
+         65000,                                                                                    \
+         NULL},                                                                                    \
+        {"fault", CLI_CHOICE, "KIND",       "how the script breaks the service (hang)",            \
+         0,       0,          fault_choices},                                                      \
+        {"rate", CLI_PERCENT, "N%", "how many answers the fault strikes (" rate_text ")",          \
+         1,      100,         NULL},                                                               \
+        {"calls", CLI_COUNT, "N", "calls a second in each world (" calls_text ")", 1, 2000, NULL}, \
+        TIMEOUT("how long instances wait for the service (250ms)"),                                \
+        {"healthy", CLI_DURATION, "TIME", "how long all is well at first (" healthy_text ")",      \
+         0,         HOUR_MS,      NULL},                                                           \
+        {"outage", CLI_DURATION, "TIME", "how long the outage lasts (" outage_text ")",            \
+         100,      HOUR_MS,      NULL},                                                            \
+        PROFILE_OPTIONS,                                                                           \
+    {                                                                                              \
+        "json", CLI_FLAG, NULL, "one JSON object a line instead of text", 0, 0, NULL               \
+    }
+
+static const cli_option stage_options[] = {STAGE_OPTIONS("90%", "200", "4s", "15s"), END};
+static const cli_option fleet_options[] = {STAGE_OPTIONS("100%", "100", "3s", "10s"), RECORD, END};
+static const cli_option naive_options[] = {STAGE_OPTIONS("90%", "200", "4s", "8s"), RECORD, END};
+
+static const cli_option compare_options[] = {
+    STAGE_OPTIONS("100%", "100", "4s", "12s"),
+    RECORD,
+    {"report", CLI_TEXT, "FILE", "where the report goes (switchgear-compare.html)", 0, 0, NULL},
     END,
 };
 
@@ -85,6 +110,12 @@ static const cli_option instance_options[] = {
     TIMEOUT("how long it waits for the service (1s)"),
     PROFILE_OPTIONS,
     {"panel", CLI_TEXT, "/NAME", "a panel in shared memory instead of one of its own", 0, 0, NULL},
+    {"fleet", CLI_TEXT, "URL",
+     "join the fleet at this Redis: unix:///PATH, redis://HOST:PORT, rediss://HOST:PORT", 0, 0,
+     NULL},
+    {"naive", CLI_TEXT, "/PATH",
+     "instead of a circuit, the naive breaker of `lab naive`, over Redis at this socket", 0, 0,
+     NULL},
     {"retry", CLI_TEXT, "KEY=VALUE", "retry, with this field set, e.g. attempts=3; repeatable", 0,
      0, NULL},
     {"no-breaker", CLI_FLAG, NULL, "call the service without a circuit", 0, 0, NULL},
@@ -113,6 +144,15 @@ static const cli_option break_options[] = {
 };
 
 static const cli_option heal_options[] = {SERVICE_AT, END};
+
+static const cli_option redis_options[] = {
+    PORT("9004; 0: any"),
+    {"folder", CLI_TEXT, "PATH", "a new folder for its sockets (one in /tmp)", 0, 0, NULL},
+    RECORD,
+    SERVICE_AT,
+    PART_OPTIONS,
+    END,
+};
 
 static const cli_command lab_commands[] = {
     {
@@ -143,6 +183,39 @@ static const cli_command lab_commands[] = {
                    "panel in shared memory. The table tells what sharing saves.",
         .example = "switchgear lab host --once",
         .options = stage_options,
+        .run = lab_stage_run,
+    },
+    {
+        .name = "fleet",
+        .summary = "One circuit for instances with panels of their own, through Redis.",
+        .details = "As on three hosts: every instance has its own panel and a fleet client on a "
+                   "thread, which no call waits for. The same outage runs at the same time through "
+                   "a world with a breaker each. Then Redis is killed while all is well, an outage "
+                   "begins without it, and it comes back empty.",
+        .example = "switchgear lab fleet --once",
+        .options = fleet_options,
+        .run = lab_stage_run,
+    },
+    {
+        .name = "naive",
+        .summary = "The obvious breaker over Redis, GET and SET in every call, beside the fleet.",
+        .details =
+            "Both worlds share one circuit through a Redis of their own and live through the "
+            "same outage at the same time. In one every call asks Redis and waits for it, "
+            "as it is usually written first. Then Redis is frozen, and then killed in an "
+            "outage. See what sharing costs a call, how many probes go, and what is lost.",
+        .example = "switchgear lab naive --once",
+        .options = naive_options,
+        .run = lab_stage_run,
+    },
+    {
+        .name = "compare",
+        .summary = "The same outage five ways: no breaker, one each, one per host, naive, a fleet.",
+        .details =
+            "Five worlds at the same time, told by one table and a report: one HTML file with "
+            "plots, which needs nothing else.",
+        .example = "switchgear lab compare --once --report outage.html",
+        .options = compare_options,
         .run = lab_stage_run,
     },
     {
@@ -191,6 +264,21 @@ static const cli_command lab_commands[] = {
         .example = "switchgear lab instance --name A --port 8001",
         .options = instance_options,
         .run = lab_instance_run,
+    },
+    {
+        .name = "redis",
+        .summary =
+            "Kill, freeze or restart the Redis of a running lab, or cut one instance off it.",
+        .details =
+            "kill, then restart, which starts an empty one; freeze, then thaw; cut A, then "
+            "heal. Without a word: a redis-server in a private folder, alone, for a terminal "
+            "of its own; instances join it with --fleet.",
+        .example = "switchgear lab redis cut B",
+        .arguments = "kill|freeze|thaw|restart|cut A|heal",
+        .choices = redis_actions,
+        .arguments_max = 2,
+        .options = redis_options,
+        .run = lab_redis_run,
     },
     {
         .name = "load",

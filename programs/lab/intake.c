@@ -1,7 +1,7 @@
 /* What the lab's children report, a JSON object a line, sorted into the numbers of their world. */
 #include "lab.h"
 
-#include "../common/evidence.h"
+#include "fleet_event.h"
 #include "story.h"
 
 #include <stdio.h>
@@ -14,12 +14,24 @@ static uint64_t number(const json_t *object, const char *key)
 
 /* ---- the service --------------------------------------------------------------------------- */
 
+static void take_arrivals(world *w, const json_t *line)
+{
+    const char *from = json_string_value(json_object_get(line, "arrivals_from"));
+    const json_t *offsets = json_object_get(line, "arrivals_us");
+    int64_t first_ns = (int64_t)number(line, "arrivals_ns");
+    for (size_t i = 0; from && from[i] && i < json_array_size(offsets); i++)
+        tally_arrive(&w->tally, from[i] - 'A',
+                     first_ns + json_integer_value(json_array_get(offsets, i)) * 1000);
+}
+
 static void take_service(member *m, const json_t *line)
 {
     world *w = m->world;
     uint64_t changes = number(line, "changes");
     const char *fault = json_string_value(json_object_get(line, "fault"));
     m->ready = true;
+    take_arrivals(w, line);
+    series_arrived(&w->series, (int64_t)number(line, "at_ns"), number(line, "calls"));
     w->arrivals_at = (w->arrivals_at + 1) % LIVE_SLOTS;
     w->arrivals[w->arrivals_at] =
         (live_arrivals){.at_ns = (int64_t)number(line, "at_ns"), .calls = number(line, "calls")};
@@ -33,11 +45,73 @@ static void take_service(member *m, const json_t *line)
 
 /* ---- instances ----------------------------------------------------------------------------- */
 
+/* The event as the instance's calls see it: false if they meet the same as before. */
+static bool is_felt(member *m, const swg_event *event, swg_event *felt)
+{
+    int64_t until_ns;
+    standing_take(&m->standing, event);
+    swg_state state = standing_state(&m->standing, event->at_ns, &until_ns);
+    *felt = *event;
+    felt->from = (uint8_t)m->state;
+    felt->to = (uint8_t)state;
+    felt->until_ns = state == SWG_OPEN ? until_ns : 0;
+    m->state = state;
+    m->until_ns = felt->until_ns;
+    return felt->from != felt->to;
+}
+
+/* Redis came back, and now all hear from it. */
+static void notice_together(world *w, int64_t at_ns)
+{
+    for (int i = 0; i < STAGE_INSTANCES; i++)
+        if (w->instances[i].standing.mode != SWG_FLEET_FLEET && !w->instances[i].dead)
+            return;
+    if (w->back_ns == 0 || w->together_ns || at_ns < w->back_ns)
+        return;
+    w->together_ns = at_ns;
+    story_together(w->lab, w);
+}
+
+static void take_fleet_event(member *m, const swg_event *event)
+{
+    swg_event felt;
+    bool is_new = is_felt(m, event, &felt);
+    if (is_new)
+        tally_add(&m->world->tally, m->index, &felt);
+    m->ready |= m->standing.mode == SWG_FLEET_FLEET;
+    story_transition(m, event);
+    if (event->scope == SWG_SCOPE_FLEET_MODE)
+        notice_together(m->world, event->at_ns);
+}
+
+/* All read the one state in Redis. Many may have written the same. */
+static void take_naive_event(member *m, const swg_event *event)
+{
+    if (m->state == (swg_state)event->to)
+        return;
+    swg_event felt = *event;
+    felt.from = (uint8_t)m->state;
+    for (int i = 0; i < STAGE_INSTANCES; i++) {
+        m->world->instances[i].state = (swg_state)event->to;
+        m->world->instances[i].until_ns = event->until_ns;
+    }
+    tally_add(&m->world->tally, TALLY_ALL, &felt);
+    story_transition(m, &felt);
+}
+
 static void take_transition(member *m, const json_t *line)
 {
     swg_event event;
-    if (!evidence_from_json(&event, line))
+    if (!fleet_event_from_json(&event, line))
         return;
+    if (m->world->plan->redis == REDIS_FOR_FLEET) {
+        take_fleet_event(m, &event);
+        return;
+    }
+    if (m->world->plan->redis == REDIS_FOR_NAIVE) {
+        take_naive_event(m, &event);
+        return;
+    }
     /* on a shared panel every instance reads every event; the one that caused it tells it */
     bool shared = m->world->plan->panel != NULL;
     if (shared && event.pid != m->child.pid)
@@ -52,13 +126,72 @@ static void take_transition(member *m, const json_t *line)
     story_transition(m, &event);
 }
 
+/* Counters only grow; the last report of each instance stands for it. */
+static void take_naive(member *m, const json_t *report)
+{
+    world *w = m->world;
+    naive_counts *mine = &w->by_instance[m->index], *sum = &w->naive_counts;
+    if (!report)
+        return;
+    *mine = (naive_counts){.calls = number(report, "calls"),
+                           .trips = number(report, "trips"),
+                           .errors = number(report, "errors"),
+                           .failures = number(report, "failures"),
+                           .counted = number(report, "counted")};
+    histogram_merge_json(&mine->redis, json_object_get(report, "redis"));
+    *sum = (naive_counts){0};
+    for (int i = 0; i < STAGE_INSTANCES; i++) {
+        const naive_counts *one = &w->by_instance[i];
+        sum->calls += one->calls;
+        sum->trips += one->trips;
+        sum->errors += one->errors;
+        sum->failures += one->failures;
+        sum->counted += one->counted;
+        histogram_merge(&sum->redis, &one->redis);
+    }
+}
+
+static void take_instance(member *m, const json_t *line)
+{
+    m->ready |= m->world->plan->redis != REDIS_FOR_FLEET;
+    take_naive(m, json_object_get(line, "naive"));
+}
+
+static void take_redis(member *m, const json_t *line)
+{
+    world *w = m->world;
+    redis_order order;
+    uint64_t changes = number(line, "changes");
+    m->ready = true;
+    if (changes > w->redis_changes &&
+        redis_order_parse(&order, json_string_value(json_object_get(line, "action")),
+                          json_string_value(json_object_get(line, "instance")))) {
+        w->redis_changes = changes;
+        lab_redis_follow(w->lab, w, &order);
+    }
+    w->redis_counts = (redis_counts){.commands = number(line, "commands"),
+                                     .scripts = number(line, "scripts"),
+                                     .increments = number(line, "increments")};
+}
+
 /* ---- the load generator -------------------------------------------------------------------- */
+
+static span *span_of(world *w, int phase)
+{
+    for (int i = 0; i < SPAN_COUNT; i++)
+        if (w->spans[i].began_ns && w->spans[i].phase == phase)
+            return &w->spans[i];
+    return NULL;
+}
 
 static void take_phase(world *w, live_slot *slot, const json_t *phase)
 {
     bool outage = (int)number(phase, "phase") == w->tally.phase && w->tally.began_ns;
+    span *apart = span_of(w, (int)number(phase, "phase"));
     if (outage)
         w->tally.sent += number(phase, "sent");
+    if (apart)
+        apart->sent += number(phase, "sent");
     for (int i = 0; i < LOAD_CLASSES; i++) {
         const json_t *class = json_object_get(phase, load_class_names[i]);
         histogram one = {0};
@@ -68,6 +201,8 @@ static void take_phase(world *w, live_slot *slot, const json_t *phase)
         histogram_merge(&slot->latency, &one);
         if (outage)
             histogram_merge(&w->tally.classes[i], &one);
+        if (apart)
+            histogram_merge(&apart->classes[i], &one);
     }
 }
 
@@ -81,6 +216,7 @@ static void take_load(member *m, const json_t *line)
                         .waiting_max = number(line, "waiting_max")};
     m->ready = true;
     json_array_foreach(json_object_get(line, "phases"), at, phase) take_phase(w, slot, phase);
+    series_ended(&w->series, slot->at_ns, slot->counts);
     if (w->lab->phase == LAB_OUTAGE && slot->waiting_max > w->tally.waiting_max)
         w->tally.waiting_max = slot->waiting_max;
 }
@@ -126,10 +262,12 @@ static void take_line(void *context, char *line)
         story_talk(m, line);
     else if (strcmp(type, "service") == 0)
         take_service(m, object);
-    else if (strcmp(type, "transition") == 0)
+    else if (strcmp(type, "transition") == 0 || strcmp(type, "mode") == 0)
         take_transition(m, object);
     else if (strcmp(type, "instance") == 0)
-        m->ready = true;
+        take_instance(m, object);
+    else if (strcmp(type, "redis") == 0)
+        take_redis(m, object);
     else if (strcmp(type, "load") == 0)
         take_load(m, object);
     json_decref(object);

@@ -1,7 +1,9 @@
-/* The lab's child processes: one service, three instances and one load generator for each world. */
+/* The lab's child processes: for each world one service, three instances, one load generator, and a
+ * Redis where it has one. */
 #include "lab.h"
 
 #include "../common/port.h"
+#include "redis_server.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -15,6 +17,11 @@ enum { ARGV_MAX = 64, TEXT_MAX = 4096, SERVICE_PORT = 9000, INSTANCE_PORT = 8001
 uint16_t lab_service_port(const lab *l, const stage_world *plan)
 {
     return (uint16_t)((l->ports ? l->ports : SERVICE_PORT) + plan->port_row * ROW);
+}
+
+uint16_t lab_redis_port(const lab *l, const stage_world *plan)
+{
+    return (uint16_t)(lab_service_port(l, plan) + REDIS_PORT - SERVICE_PORT);
 }
 
 uint16_t lab_instance_port(const lab *l, const stage_world *plan, int index)
@@ -40,6 +47,8 @@ bool lab_ports_free(lab *l)
     for (int w = 0; w < l->world_count; w++) {
         const stage_world *plan = l->worlds[w].plan;
         all &= port_free(lab_service_port(l, plan));
+        if (plan->redis)
+            all &= port_free(lab_redis_port(l, plan));
         for (int i = 0; i < STAGE_INSTANCES; i++)
             all &= port_free(lab_instance_port(l, plan, i));
     }
@@ -107,9 +116,10 @@ static bool start_service(world *w)
     return start(&w->service, &c);
 }
 
-static void add_circuit(command *c, const world *w)
+static void add_circuit(command *c, const world *w, int index)
 {
     const cli_args *args = w->lab->args;
+    const stage *of = w->lab->stage;
     const char *pair;
     int at = 0;
     if (!w->plan->breakers) {
@@ -117,10 +127,16 @@ static void add_circuit(command *c, const world *w)
         return;
     }
     add(c, "--profile=%s", cli_text(args, "profile", "classic"));
+    for (int i = 0; of->circuit[i] && !cli_text(args, "profile", NULL); i++)
+        add(c, "--set=%s", of->circuit[i]);
     while ((pair = cli_next(args, "set", &at)))
         add(c, "--set=%s", pair);
     if (w->plan->panel)
         add(c, "--panel=%s-%d", w->plan->panel, (int)getpid());
+    if (w->plan->redis == REDIS_FOR_FLEET)
+        add(c, "--fleet=unix://%s/%c.sock", w->folder, 'A' + index);
+    if (w->plan->redis == REDIS_FOR_NAIVE)
+        add(c, "--naive=%s/redis.sock", w->folder);
 }
 
 static bool start_instance(world *w, int index)
@@ -137,8 +153,43 @@ static bool start_instance(world *w, int index)
     add(&c, "--port=%u", m->port);
     add(&c, "--service=%u", w->service.port);
     add(&c, "--timeout=%lldms", (long long)w->lab->script.timeout_ms);
-    add_circuit(&c, w);
+    add_circuit(&c, w, index);
     return start(m, &c);
+}
+
+/* The folder's name is new; the part makes it, and removes it when it ends. */
+static bool start_redis(world *w)
+{
+    command c;
+    const char *record = cli_text(w->lab->args, "record", NULL);
+    w->redis = (member){.world = w,
+                        .role = ROLE_REDIS,
+                        .port = lab_redis_port(w->lab, w->plan),
+                        .label = "keeper of Redis"};
+    snprintf(w->folder, sizeof w->folder, "/tmp/switchgear-lab-%d-%llx", (int)getpid(),
+             (unsigned long long)swg_clock_ns());
+    begin(&c, w->lab, "redis");
+    add(&c, "--port=%u", w->redis.port);
+    add(&c, "--folder=%s", w->folder);
+    if (w->plan->redis == REDIS_FOR_FLEET && record)
+        add(&c, "--record=%s", record);
+    return start(&w->redis, &c);
+}
+
+bool lab_has_redis(const lab *l)
+{
+    bool any = false;
+    for (int w = 0; w < l->world_count; w++)
+        any |= l->worlds[w].plan->redis != REDIS_NOT;
+    return any;
+}
+
+bool lab_start_redis(lab *l)
+{
+    for (int w = 0; w < l->world_count; w++)
+        if (l->worlds[w].plan->redis && !start_redis(&l->worlds[w]))
+            return false;
+    return true;
 }
 
 bool lab_start_members(lab *l)
@@ -153,6 +204,20 @@ bool lab_start_members(lab *l)
     return true;
 }
 
+/* A target named twice gets twice the calls. */
+static void add_targets(command *c, const world *w)
+{
+    char text[256] = "--targets=";
+    size_t used = strlen(text);
+    for (int i = 0; i < STAGE_INSTANCES; i++) {
+        int share = w->lab->stage->shares[i];
+        for (int n = 0; n < (share ? share : 1); n++)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%u,", w->instances[i].port);
+    }
+    text[used - 1] = '\0';
+    add(c, "%s", text);
+}
+
 bool lab_start_loads(lab *l)
 {
     for (int i = 0; i < l->world_count; i++) {
@@ -160,8 +225,7 @@ bool lab_start_loads(lab *l)
         world *w = &l->worlds[i];
         w->load = (member){.world = w, .role = ROLE_LOAD, .label = "load generator"};
         begin(&c, l, "load");
-        add(&c, "--targets=%u,%u,%u", w->instances[0].port, w->instances[1].port,
-            w->instances[2].port);
+        add_targets(&c, w);
         add(&c, "--rate=%lld", (long long)l->script.calls_per_s);
         add(&c, "--seed=%llu", (unsigned long long)l->seed);
         if (!start(&w->load, &c))
@@ -199,6 +263,7 @@ size_t lab_members(lab *l, member **members)
         for (int k = 0; k < STAGE_INSTANCES; k++)
             count = keep_started(members, count, &w->instances[k]);
         count = keep_started(members, count, &w->service);
+        count = keep_started(members, count, &w->redis);
     }
     return count;
 }
@@ -222,6 +287,9 @@ void lab_stop_members(lab *l)
     for (size_t i = 0; i < count; i++)
         children[i] = &members[i]->child;
     child_stop(children, count, GRACE_MS);
+    for (int w = 0; w < l->world_count; w++) /* its keeper may have been killed */
+        if (l->worlds[w].redis.started)
+            redis_folder_remove(l->worlds[w].folder);
 }
 
 /* A load generator that is gone is noticed elsewhere. */

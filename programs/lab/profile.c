@@ -48,9 +48,17 @@ static int set(void *config, setter *set_field, const cli_args *args, const char
 
 int profile_from_args(swg_circuit_config *config, const cli_args *args)
 {
+    static const char *const none[] = {NULL};
+    return profile_with(config, args, none);
+}
+
+int profile_with(swg_circuit_config *config, const cli_args *args, const char *const *usual)
+{
     const char *pair, *field, *reason;
     int at = 0;
     *config = *find(cli_text(args, "profile", "classic"));
+    for (; *usual && !cli_text(args, "profile", NULL); usual++)
+        set(config, set_circuit, args, "set", *usual);
     while ((pair = cli_next(args, "set", &at))) {
         int result = set(config, set_circuit, args, "set", pair);
         if (result != CLI_FINE)

@@ -25,6 +25,9 @@ extern const char *const profile_choices[];
 /* CLI_FINE, or CLI_USAGE after saying what is wrong with which field. */
 int profile_from_args(swg_circuit_config *config, const cli_args *args);
 
+/* The same with other usual values of the classic profile: KEY=VALUE, ends with NULL. */
+int profile_with(swg_circuit_config *config, const cli_args *args, const char *const *usual);
+
 /* The same for --retry; without one there are no retries. */
 int retry_from_args(swg_retry_config *config, bool *retries, const cli_args *args);
 

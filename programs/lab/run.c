@@ -1,8 +1,11 @@
 /* A stage from its first process to its last: one thread, one poll loop. */
 #include "lab.h"
 
+#include "naive.h"
 #include "parts.h"
 #include "profile.h"
+#include "redis_server.h"
+#include "report.h"
 #include "story.h"
 #include "terminal.h"
 
@@ -56,6 +59,30 @@ static bool resolve_config(swg_circuit_config *config)
     return fine;
 }
 
+static bool has_naive(const lab *l)
+{
+    bool any = false;
+    for (int w = 0; w < l->world_count; w++)
+        any |= l->worlds[w].plan->redis == REDIS_FOR_NAIVE;
+    return any;
+}
+
+/* Whatever would stop the story halfway is said before it begins. */
+static int check(lab *l)
+{
+    redis_server found;
+    if (lab_has_redis(l) && !redis_server_find(&found))
+        return CLI_FAILED;
+    if (l->report && !report_possible(l->report))
+        return CLI_FAILED;
+    if (!resolve_config(&l->config))
+        return CLI_FAILED;
+    if (has_naive(l) && !naive_fits(&l->config))
+        return cli_usage(l->args, "compares with a breaker that counts failures in a row: "
+                                  "--set failure_threshold=5, say");
+    return lab_ports_free(l) ? CLI_FINE : CLI_FAILED;
+}
+
 static int prepare(lab *l, const cli_args *args)
 {
     const cli_command *command = args->path[args->depth - 1];
@@ -63,7 +90,7 @@ static int prepare(lab *l, const cli_args *args)
     l->stage = stage_find(command->name);
     if (!l->stage) /* plain `switchgear lab` */
         l->stage = stage_find("independent");
-    int usage = profile_from_args(&l->config, args);
+    int usage = profile_with(&l->config, args, l->stage->circuit);
     if (usage != CLI_FINE)
         return usage;
     read_script(l, args);
@@ -74,6 +101,7 @@ static int prepare(lab *l, const cli_args *args)
     l->seed = (uint64_t)cli_number(args, "seed", 1);
     l->ports = (int)cli_number(args, "ports", 0);
     l->times = (fault_times){.slow_ms = 500, .hang_ms = 2000, .flap_ms = 2000};
+    l->report = l->stage->report ? cli_text(args, "report", l->stage->report) : NULL;
     l->compare_ns = l->states_ns = INT64_MAX;
     l->world_count = l->stage->world_count;
     for (int i = 0; i < l->world_count; i++) {
@@ -81,7 +109,7 @@ static int prepare(lab *l, const cli_args *args)
         l->worlds[i].plan = &l->stage->worlds[i];
     }
     find_program(l);
-    return resolve_config(&l->config) && lab_ports_free(l) ? CLI_FINE : CLI_FAILED;
+    return check(l);
 }
 
 static int open_signals(void)
@@ -185,7 +213,8 @@ static void tell_story(lab *l, int signals)
 static void run(lab *l, int signals)
 {
     story_begin(l);
-    bool ready = lab_start_members(l) && wait_ready(l, signals);
+    bool ready = lab_start_redis(l) && wait_ready(l, signals) && lab_start_members(l) &&
+                 wait_ready(l, signals);
     lab_forget_panels(l); /* all have it open by now: nothing is left, whoever dies */
     if (ready && lab_start_loads(l))
         tell_story(l, signals);

@@ -2,6 +2,7 @@
  */
 #include "lab.h"
 
+#include "report.h"
 #include "story.h"
 
 #include <string.h>
@@ -74,6 +75,14 @@ static void step_settling(lab *l, int64_t now_ns)
         return;
     story_compare(l);
     story_table(l);
+    l->end_ns = now_ns;
+    if (l->report)
+        l->trouble |= !report_write(l, l->report);
+    l->report = NULL;
+    if (lab_encore_begin(l, now_ns))
+        return;
+    if (l->encore && l->stage->last_table)
+        l->stage->last_table(l);
     l->phase = l->once ? LAB_OVER : LAB_FREE;
     if (l->phase == LAB_FREE && l->keys) {
         out_line(&l->out, "%s", "");
@@ -84,15 +93,9 @@ static void step_settling(lab *l, int64_t now_ns)
 
 /* ---- breaking and healing ------------------------------------------------------------------ */
 
-static void next_load_phase(lab *l)
-{
-    l->load_phase++;
-    lab_mark_phase(l);
-}
-
 static void begin_tallies(lab *l, int64_t now_ns)
 {
-    next_load_phase(l);
+    lab_span_end(l, now_ns);
     for (int w = 0; w < l->world_count; w++) {
         swg_state states[STAGE_INSTANCES];
         for (int i = 0; i < STAGE_INSTANCES; i++)
@@ -149,7 +152,7 @@ static void end_outage(lab *l, int64_t now_ns, const world *by)
     l->fault_now = FAULT_NONE;
     l->rate_now = 100;
     switch_services(l, by);
-    next_load_phase(l);
+    lab_next_phase(l);
     for (int w = 0; w < l->world_count; w++) {
         tally *t = &l->worlds[w].tally;
         t->healed_ns = now_ns;
@@ -189,7 +192,21 @@ void lab_script_begin(lab *l, int64_t now_ns)
     l->start_ns = now_ns;
     l->phase = LAB_HEALTHY;
     l->next_ns = now_ns + l->script.healthy_ms * MS;
+    l->machine = machine_now();
+    lab_span_begin(l, SPAN_HEALTHY, now_ns);
     story_healthy(l);
+}
+
+static void step_due(lab *l, int64_t now_ns)
+{
+    if (l->encore) {
+        lab_encore_step(l, now_ns);
+    } else if (l->phase == LAB_HEALTHY) {
+        story_compare(l);
+        lab_break(l, now_ns, l->script.fault, l->script.rate_pct);
+    } else {
+        lab_heal(l, now_ns);
+    }
 }
 
 static void step_compare(lab *l, int64_t now_ns)
@@ -217,21 +234,17 @@ static void step_states(lab *l, int64_t now_ns)
 
 void lab_script_step(lab *l, int64_t now_ns)
 {
-    enum { REPORTED_AFTER_MS = 60 };
+    enum { REPORTED_AFTER_MS = 150 }; /* and the fleet has heard of it */
     bool due = !l->by_hand && now_ns >= l->next_ns;
     story_flush(l, now_ns - REPORTED_AFTER_MS * (int64_t)MS);
+    lab_span_step(l, now_ns);
     step_states(l, now_ns);
     step_compare(l, now_ns);
     switch (l->phase) {
     case LAB_HEALTHY:
-        if (due) {
-            story_compare(l);
-            lab_break(l, now_ns, l->script.fault, l->script.rate_pct);
-        }
-        break;
     case LAB_OUTAGE:
         if (due)
-            lab_heal(l, now_ns);
+            step_due(l, now_ns);
         break;
     case LAB_RECOVERING:
         step_recovering(l, now_ns);
@@ -259,13 +272,25 @@ static void choose(lab *l, int digit, int64_t now_ns)
     story_note(l, note);
 }
 
+/* Keys for Redis, where there is one. */
+static bool redis_key(lab *l, int key, int64_t now_ns)
+{
+    static const char keys[] = "kftrcm";
+    const char *at = key ? strchr(keys, key) : NULL;
+    if (!at || !lab_has_redis(l))
+        return false;
+    l->by_hand = true;
+    lab_redis(l, now_ns, &(redis_order){.action = (redis_action)(at - keys)}, NULL);
+    return true;
+}
+
 void lab_key(lab *l, int key, int64_t now_ns)
 {
     if (key == 'q' || key == 'Q') {
         l->phase = LAB_OVER;
     } else if (key == '?') {
         story_keys(l);
-    } else if (l->start_ns == 0) {
+    } else if (l->start_ns == 0 || redis_key(l, key, now_ns)) {
         return;
     } else if (key == 'b' || key == 'h' || (key >= '1' && key <= '5')) {
         l->by_hand = true;

@@ -14,7 +14,13 @@
 #include <string.h>
 #include <switchgear/types.h>
 
-enum { WORK_MS_MIN = 4, WORK_MS_SPREAD = 17, REPORT_MS = 200, NS_PER_MS = 1000000 };
+enum {
+    WORK_MS_MIN = 4,
+    WORK_MS_SPREAD = 17,
+    REPORT_MS = 200,
+    ARRIVALS_MAX = 1024,
+    NS_PER_MS = 1000000
+};
 
 typedef struct work {
     http_exchange *exchange;
@@ -22,6 +28,11 @@ typedef struct work {
     fault_kind fault;
     struct work *next;
 } work;
+
+typedef struct arrival {
+    int64_t at_ns;
+    char from; /* the instance's name, as ?from= says; '-' if it does not */
+} arrival;
 
 typedef struct outage {
     int64_t began_ns, ended_ns; /* 0: not yet */
@@ -47,7 +58,10 @@ typedef struct service {
     int rate_pct;
     uint64_t changes; /* times the fault was switched */
     uint64_t calls;
-    outage outage; /* the present one, or the last */
+    outage outage;                  /* the present one, or the last */
+    arrival arrivals[ARRIVALS_MAX]; /* since the last report */
+    int arrival_count;
+    uint64_t arrivals_lost;
 } service;
 
 /* ---- faults -------------------------------------------------------------------------------- */
@@ -73,11 +87,16 @@ static int64_t delay_ms(const service *s, fault_kind fault)
     return WORK_MS_MIN + (int64_t)seeded(s->seed, s->calls * 2 + 1, WORK_MS_SPREAD);
 }
 
-static void count_arrival(service *s)
+static void count_arrival(service *s, const http_exchange *exchange, int64_t now_ns)
 {
+    const char *from = http_query(exchange, "from");
     s->calls++;
     if (s->fault != FAULT_NONE)
         s->outage.calls++;
+    if (s->arrival_count < ARRIVALS_MAX)
+        s->arrivals[s->arrival_count++] = (arrival){now_ns, from && *from ? *from : '-'};
+    else
+        s->arrivals_lost++;
 }
 
 static void switch_fault(service *s, fault_kind fault, int rate_pct)
@@ -121,7 +140,7 @@ static void begin_answer(service *s, work *w, int64_t now_ns)
 /* A call whose caller has given up is worked on like any other: nobody told the service. */
 static void begin_or_queue(service *s, work *w, int64_t now_ns)
 {
-    count_arrival(s);
+    count_arrival(s, w->exchange, now_ns);
     if (s->workers == 0 || s->waiting_count < s->workers) {
         begin_answer(s, w, now_ns);
         return;
@@ -179,13 +198,14 @@ static json_t *describe(service *s)
     int64_t until_ns = s->outage.ended_ns ? s->outage.ended_ns : swg_clock_ns();
     int64_t outage_ns = s->outage.began_ns ? until_ns - s->outage.began_ns : 0;
     fault_text(text, s->fault, s->rate_pct, &s->times);
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:I, s:i, s:s, s:i, s:I, s:I, s:I, s:{s:I, s:I, s:I}}", "schema",
-        "switchgear.lab.service/1", "type", "service", "text", text, "at_ns",
-        (json_int_t)swg_clock_ns(), "port", s->port, "fault", fault_name(s->fault), "rate_pct",
-        s->rate_pct, "changes", (json_int_t)s->changes, "calls", (json_int_t)s->calls, "waiting",
-        (json_int_t)(s->waiting_count + s->queue_count), "outage", "calls", (json_int_t)s->outage.calls, "struck",
-        (json_int_t)s->outage.struck, "ms", (json_int_t)(outage_ns / NS_PER_MS));
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:I, s:i, s:s, s:i, s:I, s:I, s:I, s:{s:I, s:I, s:I}}", "schema",
+                  "switchgear.lab.service/1", "type", "service", "text", text, "at_ns",
+                  (json_int_t)swg_clock_ns(), "port", s->port, "fault", fault_name(s->fault),
+                  "rate_pct", s->rate_pct, "changes", (json_int_t)s->changes, "calls",
+                  (json_int_t)s->calls, "waiting", (json_int_t)(s->waiting_count + s->queue_count),
+                  "outage", "calls", (json_int_t)s->outage.calls, "struck",
+                  (json_int_t)s->outage.struck, "ms", (json_int_t)(outage_ns / NS_PER_MS));
     pthread_mutex_unlock(&s->lock);
     return object;
 }
@@ -274,12 +294,40 @@ static void report_second(service *s, uint64_t *calls_before)
     *calls_before = calls;
 }
 
+/* Who called, and how many microseconds after `arrivals_ns`. */
+static void add_arrivals(service *s, json_t *report)
+{
+    char from[ARRIVALS_MAX + 1];
+    json_t *offsets = json_array();
+    pthread_mutex_lock(&s->lock);
+    int count = s->arrival_count;
+    int64_t first_ns = count ? s->arrivals[0].at_ns : 0;
+    for (int i = 0; i < count; i++) {
+        from[i] = s->arrivals[i].from;
+        json_array_append_new(offsets, json_integer((s->arrivals[i].at_ns - first_ns) / 1000));
+    }
+    from[count] = '\0';
+    s->arrival_count = 0;
+    json_object_set_new(report, "arrivals_lost", json_integer((json_int_t)s->arrivals_lost));
+    pthread_mutex_unlock(&s->lock);
+    json_object_set_new(report, "arrivals_ns", json_integer(first_ns));
+    json_object_set_new(report, "arrivals_us", offsets);
+    json_object_set_new(report, "arrivals_from", json_string(from));
+}
+
+static void report_json(service *s)
+{
+    json_t *report = describe(s);
+    add_arrivals(s, report);
+    part_json(&s->part, report);
+}
+
 static void report_until_signal(service *s)
 {
     uint64_t calls = 0;
     while (part_wait(s->part.json ? REPORT_MS : 1000)) {
         if (s->part.json)
-            part_json(&s->part, describe(s));
+            report_json(s);
         else
             report_second(s, &calls);
     }

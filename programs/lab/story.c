@@ -1,6 +1,6 @@
 #include "story.h"
 
-#include "../common/evidence.h"
+#include "fleet_event.h"
 #include "part.h"
 #include "profile.h"
 
@@ -15,7 +15,7 @@ static double story_seconds(const lab *l)
     return l->start_ns ? (double)(swg_clock_ns() - l->start_ns) / 1e9 : 0;
 }
 
-static void emit(lab *l, const char *type, json_t *object)
+void story_emit(lab *l, const char *type, json_t *object)
 {
     part p = {.out = l->out, .json = true};
     json_object_set_new(object, "schema", json_string("switchgear.lab/1"));
@@ -24,10 +24,7 @@ static void emit(lab *l, const char *type, json_t *object)
     part_json(&p, object);
 }
 
-static void tell(lab *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* A line of the story behind its time. */
-static void tell(lab *l, const char *format, ...)
+void story_tell(lab *l, const char *format, ...)
 {
     char text[OUT_LINE_MAX];
     va_list list;
@@ -54,10 +51,11 @@ void story_begin(lab *l)
     char circuit[PROFILE_TEXT_MAX];
     out *o = &l->out;
     if (l->json) {
-        emit(l, "begin",
-             json_pack("{s:s, s:I, s:I, s:I, s:i}", "stage", l->stage->name, "seed",
-                       (json_int_t)l->seed, "calls_per_s", (json_int_t)l->script.calls_per_s,
-                       "timeout_ms", (json_int_t)l->script.timeout_ms, "worlds", l->world_count));
+        story_emit(l, "begin",
+                   json_pack("{s:s, s:I, s:I, s:I, s:i}", "stage", l->stage->name, "seed",
+                             (json_int_t)l->seed, "calls_per_s", (json_int_t)l->script.calls_per_s,
+                             "timeout_ms", (json_int_t)l->script.timeout_ms, "worlds",
+                             l->world_count));
         return;
     }
     out_line(o, "%sswitchgear lab %s: %s%s", out_paint(o, OUT_BOLD), l->stage->name,
@@ -75,9 +73,9 @@ void story_begin(lab *l)
 void story_healthy(lab *l)
 {
     if (l->json)
-        emit(l, "healthy", json_object());
+        story_emit(l, "healthy", json_object());
     else
-        tell(l, "● all is well: three instances, one service, load is on");
+        story_tell(l, "● all is well: three instances, one service, load is on");
 }
 
 /* ---- the outage ---------------------------------------------------------------------------- */
@@ -93,13 +91,14 @@ void story_broken(lab *l, bool by_somebody)
     char text[FAULT_TEXT_MAX];
     story_flush(l, INT64_MAX);
     if (l->json) {
-        emit(l, "broken", fault_json(l, by_somebody));
+        story_emit(l, "broken", fault_json(l, by_somebody));
         return;
     }
     out *o = &l->out;
-    tell(l, "%s✱ %s: %s%s", out_paint(o, OUT_BOLD), by_somebody ? "somebody broke it" : "broke it",
-         fault_text(text, (fault_kind)l->fault_now, l->rate_now, &l->times),
-         out_paint(o, OUT_PLAIN));
+    story_tell(l, "%s✱ %s: %s%s", out_paint(o, OUT_BOLD),
+               by_somebody ? "somebody broke it" : "broke it",
+               fault_text(text, (fault_kind)l->fault_now, l->rate_now, &l->times),
+               out_paint(o, OUT_PLAIN));
 }
 
 void story_healed(lab *l, bool by_somebody)
@@ -107,10 +106,10 @@ void story_healed(lab *l, bool by_somebody)
     out *o = &l->out;
     story_flush(l, INT64_MAX);
     if (l->json)
-        emit(l, "healed", fault_json(l, by_somebody));
+        story_emit(l, "healed", fault_json(l, by_somebody));
     else
-        tell(l, "%s✱ %s: the service answers again%s", out_paint(o, OUT_BOLD),
-             by_somebody ? "somebody healed it" : "healed it", out_paint(o, OUT_PLAIN));
+        story_tell(l, "%s✱ %s: the service answers again%s", out_paint(o, OUT_BOLD),
+                   by_somebody ? "somebody healed it" : "healed it", out_paint(o, OUT_PLAIN));
 }
 
 static int breaker_worlds(const lab *l)
@@ -122,7 +121,7 @@ static int breaker_worlds(const lab *l)
 }
 
 /* "  · retry in 5.2 s", and a word for the pattern everybody should have seen once. */
-static void what_next(char *text, size_t size, const swg_event *event)
+void story_what_next(char *text, size_t size, const swg_event *event)
 {
     char wait[OUT_NUMBER_MAX];
     const char *flap = event->from == SWG_HALF_OPEN ? " (flapping)" : "";
@@ -132,35 +131,52 @@ static void what_next(char *text, size_t size, const swg_event *event)
                  flap);
 }
 
+static void tell_json(const member *m, const swg_event *event)
+{
+    json_t *object = fleet_event_json(event);
+    json_object_set_new(object, "world", json_string(m->world->plan->name));
+    json_object_set_new(object, "instance", json_string(m->label));
+    story_emit(m->world->lab, event->scope == SWG_SCOPE_FLEET_MODE ? "mode" : "transition", object);
+}
+
 static void tell_transition(member *m, const swg_event *event)
 {
     char why[EVIDENCE_MAX], next[64];
     lab *l = m->world->lab;
     out *o = &l->out;
     swg_state to = (swg_state)event->to;
-    l->states_ns = swg_clock_ns() + SECOND / 20;
-    if (l->json) {
-        json_t *object = evidence_json(event);
-        json_object_set_new(object, "world", json_string(m->world->plan->name));
-        json_object_set_new(object, "instance", json_string(m->label));
-        emit(l, "transition", object);
-        return;
-    }
-    what_next(next, sizeof next, event);
+    story_what_next(next, sizeof next, event);
     const char *world_name = breaker_worlds(l) > 1 ? m->world->plan->name : "";
     const char *shared = !m->world->plan->panel ? "" : *world_name ? "(by " : "all (by ";
-    out_line(o, "%6.1f s  %s%s %s%s%s%s%s → %s%s: %s%s", (double)(event->at_ns - l->start_ns) / 1e9,
-             out_paint(o, out_state_style(to, 0)), out_state_sign(to, 0), world_name,
-             *world_name ? " " : "", shared, m->label, *shared ? ")" : "", out_state_word(to, 0),
-             out_paint(o, OUT_PLAIN), evidence_text(why, event), next);
+    const char *scope = m->world->plan->redis == REDIS_FOR_FLEET ? ", own breaker" : "";
+    out_line(o, "%6.1f s  %s%s %s%s%s%s%s%s → %s%s: %s%s",
+             (double)(event->at_ns - l->start_ns) / 1e9, out_paint(o, out_state_style(to, 0)),
+             out_state_sign(to, 0), world_name, *world_name ? " " : "", shared, m->label,
+             *shared ? ")" : "", scope, out_state_word(to, 0), out_paint(o, OUT_PLAIN),
+             fleet_event_text(why, event), next);
+}
+
+static void tell_event(lab *l, int at)
+{
+    const pending *p = &l->pending[at];
+    l->states_ns = swg_clock_ns() + SECOND / 20;
+    if (l->json)
+        tell_json(p->member, &p->event);
+    else if (l->stage->quiet)
+        return;
+    else if (p->event.scope == SWG_SCOPE_FLEET_MODE)
+        story_mode(l, at);
+    else if (p->event.scope == SWG_SCOPE_FLEET)
+        story_view(l, at);
+    else
+        tell_transition(p->member, &p->event);
 }
 
 void story_flush(lab *l, int64_t until_ns)
 {
     int told = 0;
     while (told < l->pending_count && l->pending[told].event.at_ns <= until_ns) {
-        tell_transition(l->pending[told].member, &l->pending[told].event);
-        told++;
+        tell_event(l, told++);
     }
     l->pending_count -= told;
     memmove(l->pending, l->pending + told, (size_t)l->pending_count * sizeof *l->pending);
@@ -204,13 +220,14 @@ bool story_states(lab *l)
 {
     char text[256];
     bool any = false;
-    for (int i = 0; i < l->world_count && !l->json; i++) {
+    for (int i = 0; i < l->world_count && !l->json && !l->stage->quiet; i++) {
         const world *w = &l->worlds[i];
         if (!w->plan->breakers || !disagree(w))
             continue;
         any = true;
         state_words(w, &l->out, text, sizeof text);
-        out_line(&l->out, "            %s   (they disagree)", text);
+        out_line(&l->out, "            %s   (they disagree%s%s)", text,
+                 breaker_worlds(l) > 1 ? ": " : "", breaker_worlds(l) > 1 ? w->plan->name : "");
     }
     return any;
 }
@@ -252,7 +269,7 @@ void story_compare(lab *l)
             print_view(l, &l->worlds[i], &view);
     }
     if (l->json)
-        emit(l, "compare", json_pack("{s:O}", "worlds", list));
+        story_emit(l, "compare", json_pack("{s:O}", "worlds", list));
     json_decref(list);
 }
 
@@ -261,17 +278,30 @@ void story_compare(lab *l)
 void story_all_closed(lab *l)
 {
     if (l->json)
-        emit(l, "all_closed", json_object());
+        story_emit(l, "all_closed", json_object());
     else
-        tell(l, "● every circuit is closed again");
+        story_tell(l, "● every circuit is closed again");
 }
 
 void story_not_closed(lab *l)
 {
     if (l->json)
-        emit(l, "not_closed", json_object());
+        story_emit(l, "not_closed", json_object());
     else
-        tell(l, "✗ not every circuit closed again");
+        story_tell(l, "✗ not every circuit closed again");
+}
+
+void story_report(lab *l, const char *path)
+{
+    double busy = machine_busy_pct(&l->machine);
+    if (l->json) {
+        story_emit(l, "report", json_pack("{s:s, s:f}", "path", path, "machine_busy_pct", busy));
+        return;
+    }
+    out_line(&l->out, "  All at the same time; the machine (%d processors) was %.0f %% busy.",
+             machine_processors(), busy);
+    out_line(&l->out, "%s", "");
+    out_line(&l->out, "  The report, with plots: %s", path);
 }
 
 void story_death(member *m)
@@ -281,13 +311,13 @@ void story_death(member *m)
     child_fate(fate, sizeof fate, m->child.status);
     story_flush(l, INT64_MAX);
     if (l->json)
-        emit(l, "died",
-             json_pack("{s:s, s:s, s:i, s:s}", "world", m->world->plan->name, "part", m->label,
-                       "port", m->port, "fate", fate));
+        story_emit(l, "died",
+                   json_pack("{s:s, s:s, s:i, s:s}", "world", m->world->plan->name, "part",
+                             m->label, "port", m->port, "fate", fate));
     else
-        tell(l, "%s✗ the %s of the world %s%s is gone: %s. The rest goes on.",
-             out_paint(&l->out, OUT_BAD), m->label, m->world->plan->name,
-             out_paint(&l->out, OUT_PLAIN), fate);
+        story_tell(l, "%s✗ the %s of the world %s%s is gone: %s. The rest goes on.",
+                   out_paint(&l->out, OUT_BAD), m->label, m->world->plan->name,
+                   out_paint(&l->out, OUT_PLAIN), fate);
 }
 
 void story_talk(member *m, const char *text)
@@ -299,9 +329,9 @@ void story_talk(member *m, const char *text)
 void story_note(lab *l, const char *text)
 {
     if (l->json)
-        emit(l, "note", json_pack("{s:s}", "text", text));
+        story_emit(l, "note", json_pack("{s:s}", "text", text));
     else
-        tell(l, "%s", text);
+        story_tell(l, "%s", text);
 }
 
 /* ---- a terminal ---------------------------------------------------------------------------- */
@@ -314,8 +344,15 @@ void story_keys(lab *l)
         "  q  end the lab           3  hang       ?  this",
         "  From another terminal: switchgear lab break hang --rate 80%, lab heal",
     };
+    static const char *const redis_lines[] = {
+        "  k  kill Redis            f  freeze it    c  cut off instance A",
+        "  r  restart it, empty     t  thaw it      m  mend its way",
+        "  From another terminal: switchgear lab redis kill, restart, freeze, thaw, cut B, heal",
+    };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         out_line(&l->out, "%s", lines[i]);
+    for (size_t i = 0; i < sizeof redis_lines / sizeof *redis_lines && lab_has_redis(l); i++)
+        out_line(&l->out, "%s", redis_lines[i]);
 }
 
 void story_status(lab *l)

@@ -1,12 +1,12 @@
 /* The table at the end: one outage in measured numbers, a column for each world. */
-#include "story.h"
+#include "table.h"
 
-#include "part.h"
+#include "story.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL_COLUMNS = 43, CELL = 40 };
+enum { LABEL_COLUMNS = 43 };
 
 /* A cell of the table; "-" where a world has no such thing. */
 typedef void (*cell_writer)(char *text, const world *w, const tally_summary *s);
@@ -15,7 +15,7 @@ static void share(char *text, uint64_t some, const tally_summary *s)
 {
     char count[OUT_NUMBER_MAX];
     double percent = s->sent ? (double)some * 100 / (double)s->sent : 0;
-    snprintf(text, CELL, "%s (%.1f %%)", out_count(count, some), percent);
+    snprintf(text, TABLE_CELL, "%s (%.1f %%)", out_count(count, some), percent);
 }
 
 static void cell_sent(char *text, const world *w, const tally_summary *s)
@@ -46,7 +46,7 @@ static void cell_fast_fail(char *text, const world *w, const tally_summary *s)
 {
     char p50[OUT_NUMBER_MAX], p99[OUT_NUMBER_MAX];
     if (w->plan->breakers && s->counts[LOAD_REJECTED])
-        snprintf(text, CELL, "%s, %s", out_latency(p50, s->rejected_p50_ns),
+        snprintf(text, TABLE_CELL, "%s, %s", out_latency(p50, s->rejected_p50_ns),
                  out_latency(p99, s->rejected_p99_ns));
 }
 
@@ -54,7 +54,7 @@ static void cell_all(char *text, const world *w, const tally_summary *s)
 {
     char p50[OUT_NUMBER_MAX], p99[OUT_NUMBER_MAX];
     (void)w;
-    snprintf(text, CELL, "%s, %s", out_latency(p50, s->p50_ns), out_latency(p99, s->p99_ns));
+    snprintf(text, TABLE_CELL, "%s, %s", out_latency(p50, s->p50_ns), out_latency(p99, s->p99_ns));
 }
 
 static void cell_waiting(char *text, const world *w, const tally_summary *s)
@@ -67,7 +67,7 @@ static void cell_waited(char *text, const world *w, const tally_summary *s)
 {
     char count[OUT_NUMBER_MAX];
     (void)w;
-    snprintf(text, CELL, "%s s", out_count(count, (uint64_t)(s->waited_s + 0.5)));
+    snprintf(text, TABLE_CELL, "%s s", out_count(count, (uint64_t)(s->waited_s + 0.5)));
 }
 
 static void cell_reached(char *text, const world *w, const tally_summary *s)
@@ -76,24 +76,53 @@ static void cell_reached(char *text, const world *w, const tally_summary *s)
     share(text, s->reached, s);
 }
 
+static void cell_tries(char *text, const world *w, const tally_summary *s)
+{
+    if (w->plan->breakers)
+        out_count(text, s->tries.tries);
+}
+
 static void cell_probes(char *text, const world *w, const tally_summary *s)
 {
     if (w->plan->breakers)
-        out_count(text, s->probes);
+        out_count(text, s->tries.probes);
 }
 
-/* Each time the host tried whether the service is well: with a circuit each, every one tries. */
 static void cell_probes_each(char *text, const world *w, const tally_summary *s)
 {
-    int circuits = w->plan->panel ? 1 : STAGE_INSTANCES;
-    if (w->plan->breakers && s->periods)
-        snprintf(text, CELL, "%.1f", (double)s->probes * circuits / (double)s->periods);
+    const tally_tries *t = &s->tries;
+    if (w->plan->breakers && t->tries && t->fewest == t->most)
+        snprintf(text, TABLE_CELL, "%llu", (unsigned long long)t->most);
+    else if (w->plan->breakers && t->tries)
+        snprintf(text, TABLE_CELL, "%llu to %llu", (unsigned long long)t->fewest,
+                 (unsigned long long)t->most);
+}
+
+static void cell_wasted(char *text, const world *w, const tally_summary *s)
+{
+    if (w->plan->breakers)
+        out_count(text, s->tries.wasted);
+}
+
+/* "A 0, B 90, C 854 ms" */
+static void cell_stopped(char *text, const world *w, const tally_summary *s)
+{
+    size_t used = 0;
+    for (int i = 0; i < STAGE_INSTANCES && w->plan->breakers && s->tries.opened_ns; i++) {
+        int64_t ns = s->tries.stopped_ns[i];
+        char after[16] = "never";
+        if (ns >= 0)
+            snprintf(after, sizeof after, "%lld", (long long)(ns + 500000) / 1000000);
+        used += (size_t)snprintf(text + used, TABLE_CELL - used, "%s%s", i ? "/" : "", after);
+    }
+    if (used)
+        snprintf(text + used, TABLE_CELL - used, " ms");
 }
 
 static void cell_flaps(char *text, const world *w, const tally_summary *s)
 {
     if (w->plan->breakers)
-        out_count(text, s->flaps);
+        out_count(text, s->tries.flaps);
 }
 
 static void cell_disagreed(char *text, const world *w, const tally_summary *s)
@@ -107,12 +136,13 @@ static void cell_closed(char *text, const world *w, const tally_summary *s)
     if (w->plan->breakers && s->closed_after_ns >= 0)
         out_seconds(text, s->closed_after_ns);
     else if (w->plan->breakers)
-        snprintf(text, CELL, "never");
+        snprintf(text, TABLE_CELL, "never");
 }
 
 static const struct {
     const char *label;
     cell_writer write;
+    bool with_redis; /* says nothing once a fleet is on its own */
 } rows[] = {
     {"calls sent", cell_sent},
     {"answered by the service", cell_answered},
@@ -123,9 +153,12 @@ static const struct {
     {"callers waiting at the same time, at most", cell_waiting},
     {"time callers spent waiting, all together", cell_waited},
     {"calls that reached the sick service", cell_reached},
-    {"probes", cell_probes},
-    {"probes of all instances at each try", cell_probes_each},
-    {"flapping (OPEN → HALF-OPEN → OPEN)", cell_flaps},
+    {"A / B / C open after the first of them", cell_stopped},
+    {"calls wasted once the first was open", cell_wasted},
+    {"half-open periods", cell_tries, true},
+    {"probes in one, as they arrived", cell_probes_each, true},
+    {"probes in all", cell_probes},
+    {"flapping (OPEN → HALF-OPEN → OPEN)", cell_flaps, true},
     {"time in which instances disagreed", cell_disagreed},
     {"from healing until all were closed", cell_closed},
 };
@@ -143,77 +176,77 @@ static void put_label(char *line, size_t size, const out *o, const char *label)
              "");
 }
 
-static void print_row(lab *l, size_t row, const tally_summary *summaries)
+static void put_cell(char *line, size_t size, const char *text)
 {
-    char line[512];
-    put_label(line, sizeof line, &l->out, rows[row].label);
-    for (int w = 0; w < l->world_count; w++) {
-        char cell[CELL] = "-";
-        rows[row].write(cell, &l->worlds[w], &summaries[w]);
-        size_t used = strlen(line);
-        snprintf(line + used, sizeof line - used, "%17s", cell);
-    }
-    out_line(&l->out, "%s", line);
+    size_t used = strlen(line);
+    snprintf(line + used, size - used, "%17s", text);
 }
 
-static void print_head(lab *l)
+void table_head(lab *l, const char *title)
 {
-    char line[512], title[96], took[OUT_NUMBER_MAX];
-    const tally *t = &l->worlds[0].tally;
-    snprintf(title, sizeof title, "An outage of %s in numbers",
-             out_seconds(took, t->healed_ns - t->began_ns));
+    char line[512];
     put_label(line, sizeof line, &l->out, title);
-    for (int w = 0; w < l->world_count; w++) {
-        size_t used = strlen(line);
-        snprintf(line + used, sizeof line - used, "%17s", l->worlds[w].plan->name);
-    }
+    for (int w = 0; w < l->world_count; w++)
+        put_cell(line, sizeof line, l->worlds[w].plan->name);
     out_line(&l->out, "%s", "");
     out_line(&l->out, "%s%s%s", out_paint(&l->out, OUT_BOLD), line, out_paint(&l->out, OUT_PLAIN));
 }
 
-static json_t *summary_json(const world *w, const tally_summary *s)
+void table_row(lab *l, const char *label, char cells[][TABLE_CELL])
 {
-    json_t *object = json_pack(
-        "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f}", "world", w->plan->name,
-        "breakers", w->plan->breakers, "sent", (json_int_t)s->sent, "answered",
-        (json_int_t)s->counts[LOAD_ANSWERED], "rejected", (json_int_t)s->counts[LOAD_REJECTED],
-        "failed", (json_int_t)s->counts[LOAD_FAILED], "lost", (json_int_t)s->counts[LOAD_LOST],
-        "reached", (json_int_t)s->reached, "reached_pct", s->reached_pct, "waiting_max",
-        (json_int_t)s->waiting_max, "waited_s", s->waited_s);
-    json_t *more =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "p50_us",
-                  (json_int_t)s->p50_ns / 1000, "p99_us", (json_int_t)s->p99_ns / 1000,
-                  "rejected_p50_us", (json_int_t)s->rejected_p50_ns / 1000, "rejected_p99_us",
-                  (json_int_t)s->rejected_p99_ns / 1000, "probes", (json_int_t)s->probes, "periods",
-                  (json_int_t)s->periods, "flaps", (json_int_t)s->flaps, "disagreed_ms",
-                  (json_int_t)s->disagreed_ns / 1000000, "closed_after_ms",
-                  (json_int_t)(s->closed_after_ns < 0 ? -1 : s->closed_after_ns / 1000000));
-    json_object_update(object, more);
-    json_decref(more);
-    return object;
+    char line[512];
+    put_label(line, sizeof line, &l->out, label);
+    for (int w = 0; w < l->world_count; w++)
+        put_cell(line, sizeof line, cells[w]);
+    out_line(&l->out, "%s", line);
 }
 
-static void print_json(lab *l, const tally_summary *summaries)
+const char *table_label(int row)
 {
-    part p = {.out = l->out, .json = true};
-    json_t *list = json_array();
+    return (size_t)row < sizeof rows / sizeof *rows ? rows[row].label : NULL;
+}
+
+void table_cell(char cell[TABLE_CELL], int row, const world *w, const tally_summary *s)
+{
+    snprintf(cell, TABLE_CELL, "-");
+    rows[row].write(cell, w, s);
+}
+
+static void print_row(lab *l, int row, const tally_summary *summaries)
+{
+    char cells[STAGE_WORLDS_MAX][TABLE_CELL];
     for (int w = 0; w < l->world_count; w++)
-        json_array_append_new(list, summary_json(&l->worlds[w], &summaries[w]));
-    part_json(&p, json_pack("{s:s, s:s, s:s, s:I, s:o}", "schema", "switchgear.lab/1", "type",
-                            "summary", "stage", l->stage->name, "seed", (json_int_t)l->seed,
-                            "worlds", list));
+        table_cell(cells[w], row, &l->worlds[w], &summaries[w]);
+    table_row(l, rows[row].label, cells);
+}
+
+static void print_head(lab *l)
+{
+    char title[96], took[OUT_NUMBER_MAX];
+    const tally *t = &l->worlds[0].tally;
+    bool gone = l->encore && l->worlds[0].spans[SPAN_GONE].began_ns;
+    snprintf(title, sizeof title, "An outage of %s%s",
+             out_seconds(took, t->healed_ns - t->began_ns),
+             gone ? ", begun without Redis" : " in numbers");
+    table_head(l, title);
 }
 
 void story_table(lab *l)
 {
-    tally_summary summaries[STAGE_WORLDS_MAX];
+    tally_summary *summaries = l->summaries[l->encore];
     for (int w = 0; w < l->world_count; w++)
-        tally_summarize(&l->worlds[w].tally, swg_clock_ns(), &summaries[w]);
+        tally_summarize(&l->worlds[w].tally, stage_is_together(l->worlds[w].plan), swg_clock_ns(),
+                        &summaries[w]);
     if (l->json) {
-        print_json(l, summaries);
+        table_json(l, summaries);
+        return;
+    }
+    if (l->world_count > TABLE_COLUMNS_MAX) {
+        table_compact(l, summaries);
         return;
     }
     print_head(l);
-    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++)
-        print_row(l, row, summaries);
+    for (int row = 0; table_label(row); row++)
+        if (!l->encore || !rows[row].with_redis)
+            print_row(l, row, summaries);
 }

@@ -23,6 +23,24 @@ void tally_add(tally *t, int instance, const swg_event *event)
     t->events[t->event_count++] = (tally_event){.instance = instance, .event = *event};
 }
 
+void span_latency(const span *s, histogram *all)
+{
+    *all = (histogram){0};
+    for (int i = 0; i < LOAD_CLASSES; i++)
+        histogram_merge(all, &s->classes[i]);
+}
+
+void tally_arrive(tally *t, int instance, int64_t at_ns)
+{
+    if (t->began_ns == 0 || at_ns < t->began_ns)
+        return;
+    if (t->arrival_count == TALLY_ARRIVALS_MAX) {
+        t->arrivals_lost++;
+        return;
+    }
+    t->arrivals[t->arrival_count++] = (tally_arrival){.at_ns = at_ns, .instance = instance};
+}
+
 static int by_time(const void *a, const void *b)
 {
     int64_t left = ((const tally_event *)a)->event.at_ns;
@@ -43,7 +61,7 @@ static bool differ(const tally *t, const swg_state *states)
     return false;
 }
 
-static void apply(swg_state *states, const tally_event *e)
+void tally_apply(swg_state *states, const tally_event *e)
 {
     for (int i = 0; i < STAGE_INSTANCES; i++)
         if (e->instance == i || e->instance == TALLY_ALL)
@@ -61,7 +79,7 @@ static int64_t disagreement(const tally *t, int64_t end_ns)
         if (differ(t, states))
             sum_ns += at_ns - since_ns;
         since_ns = at_ns;
-        apply(states, &t->events[i]);
+        tally_apply(states, &t->events[i]);
     }
     return differ(t, states) ? sum_ns + end_ns - since_ns : sum_ns;
 }
@@ -85,7 +103,6 @@ static void count_events(const tally *t, tally_summary *s)
             continue;
         s->periods++;
         s->probes += e->calls;
-        s->flaps += e->to == SWG_OPEN;
     }
 }
 
@@ -103,13 +120,14 @@ static void sum_latencies(const tally *t, tally_summary *s)
     s->waited_s = (double)all.sum_us / 1e6;
 }
 
-void tally_summarize(tally *t, int64_t now_ns, tally_summary *s)
+void tally_summarize(tally *t, bool together, int64_t now_ns, tally_summary *s)
 {
     int64_t end_ns = t->closed_ns ? t->closed_ns : now_ns;
     *s = (tally_summary){.sent = t->sent, .reached = t->reached, .waiting_max = t->waiting_max};
     qsort(t->events, (size_t)t->event_count, sizeof *t->events, by_time);
     sum_latencies(t, s);
     count_events(t, s);
+    tally_count_tries(t, together, end_ns, &s->tries);
     s->reached_pct = t->sent ? (double)t->reached * 100 / (double)t->sent : 0;
     s->disagreed_ns = disagreement(t, end_ns);
     s->closed_after_ns = t->closed_ns ? t->closed_ns - t->healed_ns : -1;

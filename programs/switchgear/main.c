@@ -2,6 +2,7 @@
 #include "../common/cli.h"
 #include "../common/output.h"
 #include "../lab/parts.h"
+#include "fleet.h"
 
 #include <stddef.h>
 #include <switchgear/types.h>
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
 {
     const cli_command commands[] = {
         lab_command,
+        fleet_command,
         {
             .name = "completion",
             .summary = "Print the completion script of a shell.",

@@ -228,6 +228,7 @@ int swg_fleet_open(swg_fleet **fleet, swg_panel *panel, const swg_fleet_config *
     made->panel = panel;
     made->random = seed;
     made->opened = now;
+    made->words_at = now - 1000 * MS; /* to begin with, as many as there may be */
     error = swg__client_settle(made, config);
     if (error == SWG_OK)
         error = equip(made, now);

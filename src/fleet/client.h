@@ -142,6 +142,7 @@ struct client_expect {
 struct client_link {
     bool up, gave_up, worked, readonly;
     unsigned failures;
+    int64_t heard; /* the last reply */
     redisReader *reader;
     char *out;
     size_t out_used, out_room, out_sent;
@@ -167,7 +168,8 @@ struct swg_fleet {
     redisReplyObjectFunctions functions, usual;
     uint64_t random;
     int64_t seq, rescan;
-    uint64_t journal; /* read so far */
+    int64_t words, words_at; /* entries there is leave for, in thousandths, and since when */
+    uint64_t journal;        /* read so far */
     int64_t opened, watch, ping;
     uint32_t channels; /* confirmed on the ear */
     struct client_circuit **circuits;

@@ -77,9 +77,10 @@ int swg__client_settle(swg_fleet *fleet, const swg_fleet_config *config)
     if (!c->host)
         c->host = "";
     if (c->reporter == 0 || !settle(&c->shards, 16, 1, SWG_FLEET_SHARDS_MAX) ||
-        !settle(&c->links, 1, 1, SWG_FLEET_LINKS_MAX) || !settle_times(c) || !settle_limits(c) ||
-        !spelled(c->space, 1, CLIENT_SPACE, "") || !spelled(c->host, 0, 40, "@") ||
-        (c->user && !c->password))
+        !settle(&c->links, c->shards < SWG_FLEET_LINKS_MAX ? c->shards : SWG_FLEET_LINKS_MAX, 1,
+                SWG_FLEET_LINKS_MAX) ||
+        !settle_times(c) || !settle_limits(c) || !spelled(c->space, 1, CLIENT_SPACE, "") ||
+        !spelled(c->host, 0, 40, "@") || (c->user && !c->password))
         return SWG_EINVAL;
     snprintf(fleet->space, sizeof fleet->space, "%s", c->space);
     snprintf(fleet->reporter, sizeof fleet->reporter, "%s%s%016" PRIx64, c->host,

@@ -197,6 +197,10 @@ int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t number, int64_t now)
         lose(fleet, &link->expect[link->first], now);
         link->first = (link->first + 1) % fleet->expect_room;
     }
+    for (uint32_t i = 0; i < fleet->config.shards; i++) { /* what waits for it need not */
+        if (fleet->shards[i].once == number)
+            fleet->shards[i].once = SWG_NONE;
+    }
     link->failures = worked ? 0 : link->failures + (link->failures < 16);
     empty(link);
     if (worked)
@@ -301,6 +305,7 @@ static int next_reply(swg_fleet *fleet, uint32_t number, int64_t now)
     expect = link->expect[link->first];
     link->first = (link->first + 1) % fleet->expect_room;
     link->count--;
+    link->heard = now;
     ours = take(fleet, number, &expect, reply, now);
     freeReplyObject(reply);
     return ours ? 1 : SWG_EPROTO;
@@ -332,7 +337,9 @@ int64_t swg__client_link_tick(swg_fleet *fleet, uint32_t number, int64_t now)
 
     if (!link->up || link->gave_up || link->count == 0)
         return NEVER;
-    deadline = link->expect[link->first].at + (int64_t)fleet->config.timeout_ms * MS;
+    /* One that answers, late as it is, is not asked for the same once more. */
+    deadline = swg__client_max(link->expect[link->first].at, link->heard) +
+               (int64_t)fleet->config.timeout_ms * MS;
     if (now < deadline)
         return deadline;
     link->gave_up = true;

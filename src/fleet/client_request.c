@@ -6,7 +6,12 @@
 
 #define OPEN_MAX_US INT64_C(86400000000)
 
-enum { NOTHING, SOON, NOW };
+/* What trouble may add, whatever its size: a fleet in which everything fails at once must still
+ * have its exchanges answered in time. */
+#define WORDS_S 1000
+#define WORDS_MAX 128
+
+enum { NOTHING, SOON, NOW, FIRST };
 
 static bool same(const struct client_sums *a, const struct client_sums *b)
 {
@@ -22,7 +27,9 @@ static int evidence_need(const struct client_circuit *c, int64_t now)
 
     if (same(&c->sums, &c->told) && !turned && (c->sums.n == 0 || now < c->told_at))
         return NOTHING;
-    if (turned || (trouble && !same(&c->sums, &c->told)))
+    if (turned)
+        return FIRST;
+    if (trouble && !same(&c->sums, &c->told))
         return NOW;
     return now >= c->told_at ? SOON : NOTHING;
 }
@@ -93,20 +100,34 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
     c->sent_refused = c->refused;
 }
 
+static void gather_words(swg_fleet *fleet, int64_t now)
+{
+    int64_t most = WORDS_MAX * INT64_C(1000);
+    int64_t grown = (now - fleet->words_at) / US * WORDS_S / 1000;
+
+    fleet->words = swg__client_min(fleet->words + grown, most);
+    fleet->words_at = now;
+}
+
 /* Circuits take turns where there are more than fit. */
 static void add_entries(swg_fleet *fleet, struct client_shard *shard, int need, int64_t now)
 {
     struct swg_step_request *q = &fleet->request;
+    uint32_t turn = shard->turn;
 
     for (uint32_t i = 0; i < shard->count && q->entries < SWG_STEP_ENTRIES; i++) {
-        uint32_t which = shard->circuits[(shard->turn + i) % shard->count];
-        struct client_circuit *c = fleet->circuits[which];
+        uint32_t place = (turn + i) % shard->count;
+        struct client_circuit *c = fleet->circuits[shard->circuits[place]];
 
         if (c->need != need)
             continue;
+        if (fleet->words < 1000)
+            return;
+        fleet->words -= 1000;
         c->need = NOTHING;
         fleet->stats.claims += c->claim && c->epoch > 0;
         fill(c, shard->seq, now, &q->entry[q->entries++]);
+        shard->turn = (place + 1) % shard->count;
     }
 }
 
@@ -120,10 +141,9 @@ static void build(swg_fleet *fleet, struct client_shard *shard, int64_t now)
     q->entries = 0;
     for (uint32_t i = 0; i < shard->count; i++)
         look(fleet, fleet->circuits[shard->circuits[i]], now);
-    add_entries(fleet, shard, NOW, now);
-    add_entries(fleet, shard, SOON, now);
-    if (q->entries == SWG_STEP_ENTRIES)
-        shard->turn = (shard->turn + SWG_STEP_ENTRIES) % shard->count;
+    gather_words(fleet, now);
+    for (int need = FIRST; need > NOTHING; need--)
+        add_entries(fleet, shard, need, now);
 }
 
 static bool ask_once(swg_fleet *fleet, uint32_t link, int64_t now)

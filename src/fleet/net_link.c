@@ -1,3 +1,7 @@
+/* One connection: resolving, connecting, shaking hands, up.
+ *
+ * Keeps: nothing in here waits, and one deadline holds for all the way up. A look-up the C library
+ * can be stopped in no more holds up nobody: what it writes to is left to it. */
 #include "net_link.h"
 
 #include <arpa/inet.h>
@@ -17,6 +21,13 @@
 
 #define MS INT64_C(1000000)
 #define RESOLVE_POLL_NS (10 * MS)
+
+/* Its own copies: the C library's resolver reads them on a thread of its own. */
+struct net_query {
+    struct gaicb gai;
+    struct addrinfo hints;
+    swg_fleet_address what;
+};
 
 static void say(net_link *l, const char *what, const char *why)
 {
@@ -67,11 +78,30 @@ static bool load(net_link *l, const swg_fleet_run_config *c)
 
 bool net_link_open(net_link *l, const swg_fleet_url *url, const swg_fleet_run_config *c)
 {
-    *l = (net_link){.url = url,
-                    .fd = -1,
+    *l = (net_link){.fd = -1,
                     .connect_ns = (c->connect_ms ? c->connect_ms : 1000) * MS,
                     .silence_ns = (c->connect_ms ? c->connect_ms : 1000) * MS};
+    memcpy(l->path, url->path, sizeof l->path);
+    memcpy(l->to.host, url->host, sizeof l->to.host);
+    memcpy(l->to.port, url->port, sizeof l->to.port);
     return !url->tls || load(l, c);
+}
+
+void net_link_share(net_link *l, const net_link *with)
+{
+    *l = (net_link){.to = with->to,
+                    .tls = with->tls,
+                    .fd = -1,
+                    .connect_ns = with->connect_ns,
+                    .silence_ns = with->silence_ns};
+    memcpy(l->path, with->path, sizeof l->path);
+    if (l->tls)
+        SSL_CTX_up_ref(l->tls);
+}
+
+void net_link_aim(net_link *l, const swg_fleet_address *to)
+{
+    l->to = *to;
 }
 
 static void forget_addresses(net_link *l)
@@ -81,19 +111,24 @@ static void forget_addresses(net_link *l)
     l->found = l->next = NULL;
 }
 
-/* True: the query is gone. One the resolver is at cannot be, yet. */
-static bool forget_query(net_link *l)
+static bool is_over(const net_query *q)
 {
-    if (!l->query)
-        return true;
-    if (gai_error(l->query) == EAI_INPROGRESS && gai_cancel(l->query) == EAI_NOTCANCELED)
-        return false;
-    if (gai_error(l->query) == 0 && l->query->ar_result)
-        freeaddrinfo(l->query->ar_result);
-    free((char *)l->query->ar_request);
+    return gai_error((struct gaicb *)&q->gai) != EAI_INPROGRESS;
+}
+
+static void free_query(net_link *l)
+{
+    if (l->query && l->query->gai.ar_result)
+        freeaddrinfo(l->query->gai.ar_result);
     free(l->query);
     l->query = NULL;
-    return true;
+}
+
+/* One the resolver is at cannot be cancelled: it stays until it is over. */
+static void forget_query(net_link *l)
+{
+    if (l->query && (is_over(l->query) || gai_cancel(&l->query->gai) != EAI_NOTCANCELED))
+        free_query(l);
 }
 
 static void close_socket(net_link *l)
@@ -117,35 +152,39 @@ void net_link_drop(net_link *l)
 void net_link_close(net_link *l)
 {
     net_link_drop(l);
-    while (!forget_query(l)) { /* ours until the resolver is done with it */
-        const struct gaicb *all[] = {l->query};
-        gai_suspend(all, 1, NULL);
-    }
+    l->query = NULL; /* if there is one still, it is the resolver's */
     SSL_CTX_free(l->tls);
     l->tls = NULL;
 }
 
 /* ---- coming up ----------------------------------------------------------------------------- */
 
+/* A numeric address is there at once. */
+static bool is_numeric(net_link *l)
+{
+    static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                          .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    forget_addresses(l);
+    return getaddrinfo(l->to.host, l->to.port, &hints, &l->found) == 0;
+}
+
 static bool start_query(net_link *l)
 {
-    static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    struct addrinfo *request;
-    if (!forget_query(l))
-        return true; /* the old one will do: it asks for the same */
-    l->query = calloc(1, sizeof *l->query);
-    request = malloc(sizeof *request);
-    if (!l->query || !request) {
-        free(l->query);
-        free(request);
-        l->query = NULL;
+    net_query *q = l->query;
+    if (q) /* of an attempt before: looked at when it is over */
+        return true;
+    q = calloc(1, sizeof *q);
+    if (!q)
         return false;
-    }
-    *request = hints;
-    l->query->ar_name = l->url->host;
-    l->query->ar_service = l->url->port;
-    l->query->ar_request = request;
-    return getaddrinfo_a(GAI_NOWAIT, (struct gaicb *[]){l->query}, 1, NULL) == 0;
+    q->what = l->to;
+    q->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    q->gai = (struct gaicb){
+        .ar_name = q->what.host, .ar_service = q->what.port, .ar_request = &q->hints};
+    l->query = q;
+    if (getaddrinfo_a(GAI_NOWAIT, (struct gaicb *[]){&q->gai}, 1, NULL) == 0)
+        return true;
+    free_query(l);
+    return false;
 }
 
 static void start_socket(net_link *l, int family, const struct sockaddr *to, socklen_t length)
@@ -174,42 +213,56 @@ static void next_address(net_link *l)
     l->state = l->fd >= 0 ? NET_CONNECTING : NET_DOWN;
 }
 
+static void look_up(net_link *l)
+{
+    l->state = start_query(l) ? NET_RESOLVING : NET_DOWN;
+    if (l->state == NET_DOWN)
+        say(l, "name look-up", "it cannot be started");
+}
+
 static void start(net_link *l, int64_t now)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     l->due_ns = now + l->connect_ns;
-    if (l->url->path[0]) {
-        snprintf(at.sun_path, sizeof at.sun_path, "%s", l->url->path);
+    if (l->path[0]) {
+        snprintf(at.sun_path, sizeof at.sun_path, "%s", l->path);
         start_socket(l, AF_UNIX, (struct sockaddr *)&at, sizeof at);
         l->state = l->fd >= 0 ? NET_CONNECTING : NET_DOWN;
-        return;
+    } else if (is_numeric(l)) {
+        l->next = l->found;
+        next_address(l);
+    } else {
+        look_up(l);
     }
-    l->state = start_query(l) ? NET_RESOLVING : NET_DOWN;
-    if (l->state == NET_DOWN)
-        say(l, l->url->host, "the name cannot be looked up");
 }
 
 static void resolving(net_link *l)
 {
-    const int result = gai_error(l->query);
-    if (result == EAI_INPROGRESS)
+    net_query *q = l->query;
+    if (!is_over(q))
         return;
-    if (result != 0) {
-        say(l, l->url->host, gai_strerror(result));
-        l->state = NET_DOWN;
-        return;
-    }
+    const int result = gai_error(&q->gai);
+    const bool ours = strcmp(q->what.host, l->to.host) == 0 && !strcmp(q->what.port, l->to.port);
     forget_addresses(l);
-    l->found = l->next = l->query->ar_result;
-    l->query->ar_result = NULL;
-    forget_query(l);
-    next_address(l);
+    if (ours && result == 0) {
+        l->found = l->next = q->gai.ar_result;
+        q->gai.ar_result = NULL;
+    }
+    free_query(l);
+    if (!ours) {
+        look_up(l);
+    } else if (result != 0) {
+        say(l, "name look-up", gai_strerror(result));
+        l->state = NET_DOWN;
+    } else {
+        next_address(l);
+    }
 }
 
 static bool begin_handshake(net_link *l)
 {
     unsigned char numeric[16];
-    const char *host = l->url->host;
+    const char *host = l->to.host;
     const bool is_address =
         inet_pton(AF_INET, host, numeric) == 1 || inet_pton(AF_INET6, host, numeric) == 1;
     l->ssl = SSL_new(l->tls);
@@ -265,7 +318,7 @@ static void shaking(net_link *l)
 
 bool net_link_step(net_link *l, int64_t now)
 {
-    static const char *const doing[] = {"", "looking up the name", "connect", "TLS", ""};
+    static const char *const doing[] = {"", "name look-up", "connect", "TLS", ""};
     if (l->state == NET_UP || (l->state == NET_DOWN && now < l->due_ns))
         return false;
     if (l->state == NET_DOWN)

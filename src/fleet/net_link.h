@@ -10,16 +10,19 @@ enum { NET_TROUBLE_MAX = 400 };
 
 typedef enum net_state { NET_DOWN, NET_RESOLVING, NET_CONNECTING, NET_SHAKING, NET_UP } net_state;
 
+typedef struct net_query net_query;
+
 typedef struct net_link {
-    const swg_fleet_url *url;
-    SSL_CTX *tls; /* NULL: plain */
+    swg_fleet_address to;
+    char path[108]; /* of a UNIX socket; empty: none */
+    SSL_CTX *tls;   /* NULL: plain */
     int64_t connect_ns, silence_ns;
     net_state state;
     int64_t due_ns; /* down: when to try; not up: when to give up */
     int fd;
     short wants; /* poll events a handshake or a write waits for */
     SSL *ssl;
-    struct gaicb *query; /* a look-up under way, or one that could not be cancelled */
+    net_query *query; /* a look-up under way, or one that could not be cancelled */
     struct addrinfo *found, *next;
     char trouble[NET_TROUBLE_MAX];
 } net_link;
@@ -27,6 +30,12 @@ typedef struct net_link {
 /* False with errno EINVAL/EACCES/ENOMEM; link->trouble says what is wrong. */
 bool net_link_open(net_link *link, const swg_fleet_url *url, const swg_fleet_run_config *config);
 void net_link_close(net_link *link); /* and all it holds */
+
+/* Another connection to the same place, with the same certificates. */
+void net_link_share(net_link *link, const net_link *with);
+
+/* Where it goes the next time. It must be down. */
+void net_link_aim(net_link *link, const swg_fleet_address *to);
 
 /* Goes on with what it is at. True: it has just come up. When it fails it is down, with due_ns 0:
  * the owner says when to try again. */

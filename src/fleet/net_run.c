@@ -1,181 +1,192 @@
-/* The client's bytes carried over one connection, on a thread of the caller's choosing. */
+/* The client's bytes carried over as many connections as it takes, on a thread of the caller's
+ * choosing.
+ *
+ * Keeps: nothing in the loop waits but its one poll, which stop_fd ends at once. */
+#include "net.h"
+#include "strict.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "net_link.h"
-#include "strict.h"
+enum { STOP, BELL, SCOUT, LINES }; /* places in what is polled */
 
-enum { ROOM = 65536, TURNS = 16 };
-
-typedef struct runner {
-    swg_fleet *fleet;
-    swg_fleet_run_config config;
-    swg_fleet_url url;
-    net_link link;
-    char told[NET_TROUBLE_MAX]; /* the trouble said last */
-    int64_t look_due;
-    char bytes[ROOM];
-} runner;
-
-static void tell_trouble(runner *r)
+static void close_line(struct net_run *r, const swg_fleet_event *event, int64_t now)
 {
-    if (r->link.trouble[0] == '\0' || strcmp(r->told, r->link.trouble) == 0)
+    const uint32_t n = event->link == SWG_FLEET_EAR ? r->links : event->link;
+    if (n > r->links || !r->lines[n].up)
         return;
-    strcpy(r->told, r->link.trouble);
-    if (r->config.trouble)
-        r->config.trouble(r->config.arg, r->told);
+    swg__line_drop(r, &r->lines[n],
+                   event->kind == SWG_FLEET_EVENT_GIVE_UP ? "no reply in time"
+                                                          : "it is a replica: READONLY",
+                   now);
 }
 
-static void hang_up(runner *r, int64_t now)
-{
-    net_link_drop(&r->link);
-    r->link.due_ns = swg_fleet_disconnected(r->fleet, 0, now);
-    tell_trouble(r);
-}
-
-static bool give_output(runner *r, int64_t now)
-{
-    const char *out;
-    size_t count;
-    for (int i = 0; i < TURNS; i++) {
-        swg_fleet_output(r->fleet, 0, &out, &count);
-        const ssize_t sent = count > 0 ? net_link_write(&r->link, out, count) : 0;
-        if (sent < 0) {
-            hang_up(r, now);
-            return false;
-        }
-        if (sent == 0)
-            return count > 0;
-        swg_fleet_sent(r->fleet, 0, (size_t)sent);
-    }
-    return true;
-}
-
-static void take_input(runner *r, int64_t now)
-{
-    for (int i = 0; i < TURNS && r->link.state == NET_UP; i++) {
-        const ssize_t count = net_link_read(&r->link, r->bytes, ROOM);
-        if (count == 0)
-            return;
-        if (count < 0 || swg_fleet_feed(r->fleet, 0, r->bytes, (size_t)count, now) != SWG_OK)
-            hang_up(r, now);
-    }
-}
-
-static void take_events(runner *r, int64_t now)
+/* True: there were some, after which the client may have something to do. */
+static bool take_events(struct net_run *r, int64_t now)
 {
     swg_fleet_event event;
-    while (swg_fleet_poll(r->fleet, &event)) {
-        if ((event.kind == SWG_FLEET_EVENT_GIVE_UP || event.kind == SWG_FLEET_EVENT_READONLY) &&
-            r->link.state == NET_UP)
-            hang_up(r, now);
+    bool any = false;
+    for (; swg_fleet_poll(r->fleet, &event); any = true) {
+        if (event.kind == SWG_FLEET_EVENT_GIVE_UP || event.kind == SWG_FLEET_EVENT_READONLY)
+            close_line(r, &event, now);
+        if (r->url.kind == SWG_FLEET_CLUSTER)
+            swg__cluster_event(r, &event, now);
         if (r->config.event)
             r->config.event(r->config.arg, &event);
     }
-}
-
-/* Connects when it is time to; a failure counts as a connection that was lost at once. */
-static void connect_step(runner *r, int64_t now)
-{
-    const bool was_trying = r->link.state != NET_DOWN || now >= r->link.due_ns;
-    if (net_link_step(&r->link, now)) {
-        r->told[0] = '\0';
-        if (swg_fleet_connected(r->fleet, 0, now) != SWG_OK)
-            hang_up(r, now);
-    } else if (was_trying && r->link.state == NET_DOWN) {
-        hang_up(r, now);
-    }
+    return any;
 }
 
 /* Returns when to look again. */
-static int64_t look(runner *r, int64_t now)
+static int64_t let_look(struct net_run *r, int64_t now)
 {
     if (!r->config.look)
-        return INT64_MAX;
-    if (now >= r->look_due) {
+        return NEVER;
+    if (now >= r->look_ns) {
         r->config.look(r->config.arg, r->fleet);
-        r->look_due = now + (r->config.look_ms ? r->config.look_ms : 1000) * INT64_C(1000000);
+        r->look_ns = now + (r->config.look_ms ? r->config.look_ms : 1000) * MS;
     }
-    return r->look_due;
+    return r->look_ns;
+}
+
+/* Everything that can be done now; returns when there is more. */
+static int64_t turn(struct net_run *r, int64_t now)
+{
+    swg__scout_step(r, now);
+    for (uint32_t i = 0; i < r->links; i++)
+        swg__line_step(r, &r->lines[i], now);
+    swg__ear_step(r, now);
+    for (uint32_t i = 0; i <= r->links; i++)
+        swg__line_input(r, &r->lines[i], now);
+    if (r->config.strict)
+        swg__strict_turn(r->config.strict, r->fleet, now);
+    int64_t due = let_look(r, now);
+    due = swg__client_min(due, swg_fleet_tick(r->fleet, now));
+    if (take_events(r, now))
+        due = now;
+    for (uint32_t i = 0; i <= r->links; i++) {
+        swg__line_output(r, &r->lines[i], now);
+        due = swg__client_min(due, swg__line_due(&r->lines[i], now));
+    }
+    return swg__client_min(due, swg__scout_due(&r->scout, now));
+}
+
+static void mark(struct net_run *r, const struct pollfd *fds)
+{
+    for (uint32_t i = 0; i <= r->links; i++)
+        r->lines[i].readable = fds[LINES + i].revents != 0;
 }
 
 /* True: stop. */
-static bool wait_until(const runner *r, bool output, int64_t due)
+static bool wait_until(struct net_run *r, int64_t due)
 {
+    struct pollfd fds[LINES + SWG_FLEET_LINKS_MAX + 1] = {
+        [STOP] = {.fd = r->config.stop_fd > 0 ? r->config.stop_fd : -1, .events = POLLIN},
+        [BELL] = {.fd = r->config.strict ? swg__strict_fd(r->config.strict) : -1, .events = POLLIN},
+        [SCOUT] = {.fd = r->scout.link.fd, .events = swg__scout_wants(&r->scout)}};
     const int64_t left = due - swg_clock_ns();
     struct timespec wait = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
-    struct pollfd fds[] = {
-        {.fd = r->config.stop_fd > 0 ? r->config.stop_fd : -1, .events = POLLIN},
-        {.fd = r->config.strict ? swg__strict_fd(r->config.strict) : -1, .events = POLLIN},
-        {.fd = r->link.fd, .events = net_link_wants(&r->link, output)}};
+    for (uint32_t i = 0; i <= r->links; i++)
+        fds[LINES + i] =
+            (struct pollfd){.fd = r->lines[i].link.fd, .events = swg__line_wants(r, &r->lines[i])};
     if (left <= 0)
         wait = (struct timespec){0};
-    return ppoll(fds, 3, due == INT64_MAX ? NULL : &wait, NULL) > 0 && fds[0].revents != 0;
+    if (ppoll(fds, LINES + r->links + 1, due == NEVER ? NULL : &wait, NULL) <= 0)
+        return false;
+    mark(r, fds);
+    return fds[STOP].revents != 0;
 }
 
-static void run(runner *r)
+/* ---- opening and closing ------------------------------------------------------------------- */
+
+static void open_lines(struct net_run *r, const net_link *first)
 {
-    bool stop = false;
+    for (uint32_t i = 0; i <= r->links; i++) {
+        struct net_line *l = &r->lines[i];
+        net_link_share(&l->link, first);
+        l->number = i < r->links ? i : SWG_FLEET_EAR;
+        l->aimed = i < r->links && r->url.kind == SWG_FLEET_SINGLE;
+        l->greets = i < r->links && r->url.kind == SWG_FLEET_SENTINEL;
+    }
+}
+
+static void open_scout(struct net_run *r, const net_link *first)
+{
+    net_link_share(&r->scout.link, first);
+    r->scout.runs = r->url.kind != SWG_FLEET_SINGLE;
+    if (r->scout.runs) /* not all hosts the first one */
+        r->scout.place = (uint32_t)swg__client_random(r->fleet, r->url.seeds);
+}
+
+static void tell_opening(struct net_run *r, const char *what)
+{
+    if (what[0] && r->config.trouble)
+        r->config.trouble(r->config.arg, what);
+}
+
+static int carry(struct net_run *r)
+{
+    net_link first;
+    if (!net_link_open(&first, &r->url, &r->config)) {
+        const int result = errno == EACCES ? SWG_EACCESS : SWG_ENOMEM;
+        tell_opening(r, first.trouble);
+        net_link_close(&first);
+        return result;
+    }
+    open_lines(r, &first);
+    open_scout(r, &first);
+    net_link_close(&first);
     if (r->config.strict)
         swg__strict_attach(r->config.strict, true);
-    while (!stop) {
-        bool output = false;
-        int64_t now = swg_clock_ns();
-        connect_step(r, now);
-        take_input(r, now);
-        if (r->config.strict)
-            swg__strict_turn(r->config.strict, r->fleet, now);
-        int64_t due = look(r, now);
-        const int64_t tick = swg_fleet_tick(r->fleet, now);
-        if (r->link.state == NET_UP)
-            output = give_output(r, now);
-        take_events(r, now);
-        due = tick < due ? tick : due;
-        const int64_t step = net_link_due(&r->link, now);
-        stop = wait_until(r, output, step < due ? step : due);
-    }
+    while (!wait_until(r, turn(r, swg_clock_ns())))
+        ;
     if (r->config.strict)
         swg__strict_attach(r->config.strict, false);
+    for (uint32_t i = 0; i <= r->links; i++)
+        swg__line_close(r, &r->lines[i]);
+    swg__scout_close(r);
+    return SWG_OK;
 }
 
-static int take(runner *r, const swg_fleet_run_config *config)
+static bool is_time(uint32_t ms)
+{
+    return ms == 0 || (ms >= 10 && ms <= 60000);
+}
+
+static int take(struct net_run *r, const swg_fleet_run_config *config)
 {
     if (config->size < sizeof config->size)
         return SWG_EINVAL;
-    for (size_t i = sizeof r->config; i < config->size; i++)
+    for (size_t i = sizeof r->config; i < config->size; i++) {
         if (((const unsigned char *)config)[i] != 0)
             return SWG_ENEWER;
+    }
     memcpy(&r->config, config, config->size < sizeof r->config ? config->size : sizeof r->config);
-    const uint32_t ms = r->config.connect_ms;
-    const uint32_t look_ms = r->config.look_ms;
-    if ((ms != 0 && (ms < 10 || ms > 60000)) || (look_ms != 0 && (look_ms < 10 || look_ms > 60000)))
+    if (!is_time(r->config.connect_ms) || !is_time(r->config.look_ms) || r->config.no_hints > 1 ||
+        (r->config.sentinel_user && !r->config.sentinel_password))
         return SWG_EINVAL;
     return swg_fleet_url_parse(&r->url, r->config.url, NULL);
 }
 
 int swg_fleet_run(swg_fleet *fleet, const swg_fleet_run_config *config)
 {
-    if (!fleet || !config)
-        return SWG_EINVAL;
-    runner *r = calloc(1, sizeof *r);
+    struct net_run *r = fleet && config ? calloc(1, sizeof *r) : NULL;
     if (!r)
-        return SWG_ENOMEM;
+        return fleet && config ? SWG_ENOMEM : SWG_EINVAL;
     r->fleet = fleet;
     int result = take(r, config);
-    if (result == SWG_OK) {
-        if (net_link_open(&r->link, &r->url, &r->config))
-            run(r);
-        else
-            result = errno == EACCES ? SWG_EACCESS : SWG_ENOMEM;
-        tell_trouble(r);
-        if (r->link.state == NET_UP)
-            swg_fleet_disconnected(fleet, 0, swg_clock_ns());
-        net_link_close(&r->link);
+    if (result == SWG_OK && r->url.kind == SWG_FLEET_CLUSTER && fleet->config.database != 0) {
+        tell_opening(r, "a Redis Cluster has only database 0: see swg_fleet_config.database");
+        result = SWG_EINVAL;
     }
+    r->links = r->url.kind == SWG_FLEET_CLUSTER ? fleet->config.links : 1;
+    r->lines = calloc(r->links + 1, sizeof *r->lines);
+    if (result == SWG_OK)
+        result = r->lines ? carry(r) : SWG_ENOMEM;
+    free(r->lines);
     free(r);
     return result;
 }

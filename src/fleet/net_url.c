@@ -1,9 +1,25 @@
-/* redis://, rediss://, unix:// taken apart. */
+/* URLs taken apart: redis://, redis+sentinel://, redis+cluster://, the same over TLS, and unix://.
+ *
+ * Keeps: what is wrong is named, and nothing is guessed: an odd byte is an error. */
 #include <stdlib.h>
 #include <string.h>
 #include <switchgear/fleet_run.h>
 
 #define DATABASE_MAX 1048575ul
+
+static const struct {
+    const char *scheme;
+    swg_fleet_kind kind;
+    uint32_t tls;
+    const char *port;
+} schemes[] = {
+    {"redis://", SWG_FLEET_SINGLE, 0, "6379"},
+    {"rediss://", SWG_FLEET_SINGLE, 1, "6379"},
+    {"redis+sentinel://", SWG_FLEET_SENTINEL, 0, "26379"},
+    {"rediss+sentinel://", SWG_FLEET_SENTINEL, 1, "26379"},
+    {"redis+cluster://", SWG_FLEET_CLUSTER, 0, "6379"},
+    {"rediss+cluster://", SWG_FLEET_CLUSTER, 1, "6379"},
+};
 
 /* Copies [from, to), with %XX decoded; false: too long, or not a text. */
 static bool decode(char *out, size_t room, const char *from, const char *to)
@@ -48,8 +64,8 @@ static const char *credentials(swg_fleet_url *u, const char *from, const char *a
     return NULL;
 }
 
-/* HOST, HOST:PORT, [IPV6], [IPV6]:PORT */
-static const char *address(swg_fleet_url *u, const char *from, const char *to)
+/* HOST, HOST:PORT, [IPV6], [IPV6]:PORT. `a->port` is the default port already. */
+static const char *address(swg_fleet_address *a, const char *from, const char *to)
 {
     const char *end = to, *port = NULL;
     uint32_t n;
@@ -63,27 +79,62 @@ static const char *address(swg_fleet_url *u, const char *from, const char *to)
         const char *colon = memchr(from, ':', (size_t)(to - from));
         end = colon ? colon : to;
         port = colon ? colon + 1 : NULL;
+        if (port && memchr(port, ':', (size_t)(to - port)))
+            return "has a host with colons: an IPv6 address goes in brackets";
     }
-    if (end == from || !decode(u->host, sizeof u->host, from, end))
+    if (end == from || !decode(a->host, sizeof a->host, from, end))
         return "has no host, or one that is too long";
-    strcpy(u->port, "6379");
     if (port &&
-        (!decode(u->port, sizeof u->port, port, to) || !number(&n, u->port, 65535) || n == 0))
+        (!decode(a->port, sizeof a->port, port, to) || !number(&n, a->port, 65535) || n == 0))
         return "has a port that is not 1 to 65535";
     return NULL;
 }
 
-static const char *parse_host(swg_fleet_url *u, const char *rest)
+static const char *addresses(swg_fleet_url *u, const char *from, const char *to, const char *usual)
+{
+    const char *reason = NULL;
+    for (bool more = true; more && !reason;) {
+        const char *comma = memchr(from, ',', (size_t)(to - from));
+        if (u->seeds == SWG_FLEET_SEEDS_MAX)
+            return "lists more than 16 hosts";
+        swg_fleet_address *a = &u->seed[u->seeds++];
+        strcpy(a->port, usual);
+        reason = address(a, from, comma ? comma : to);
+        more = comma != NULL;
+        from = comma ? comma + 1 : to;
+    }
+    if (!reason && u->seeds > 1 && u->kind == SWG_FLEET_SINGLE)
+        return "lists several hosts: only redis+sentinel:// and redis+cluster:// do";
+    memcpy(u->host, u->seed[0].host, sizeof u->host);
+    memcpy(u->port, u->seed[0].port, sizeof u->port);
+    return reason;
+}
+
+/* What comes after the hosts; "" for nothing. */
+static const char *tail(swg_fleet_url *u, const char *rest)
+{
+    const char *end = rest + strcspn(rest, "/");
+    if (u->kind == SWG_FLEET_SENTINEL) {
+        if (end == rest || !decode(u->master, sizeof u->master, rest, end))
+            return "does not name the master, or too long: redis+sentinel://HOST/MASTER";
+        rest = *end ? end + 1 : end;
+    }
+    if (*rest && !number(&u->database, rest, DATABASE_MAX))
+        return "has a database that is not a number";
+    if (u->kind == SWG_FLEET_CLUSTER && u->database != 0)
+        return "has a database: a Redis Cluster has only 0";
+    return NULL;
+}
+
+static const char *parse_hosts(swg_fleet_url *u, const char *rest, const char *port)
 {
     const char *slash = strchr(rest, '/');
     const char *end = slash ? slash : rest + strlen(rest);
     const char *at = memchr(rest, '@', (size_t)(end - rest));
     const char *reason = at ? credentials(u, rest, at) : NULL;
     if (!reason)
-        reason = address(u, at ? at + 1 : rest, end);
-    if (!reason && slash && slash[1] && !number(&u->database, slash + 1, DATABASE_MAX))
-        reason = "has a database that is not a number";
-    return reason;
+        reason = addresses(u, at ? at + 1 : rest, end, port);
+    return reason ? reason : tail(u, slash ? slash + 1 : "");
 }
 
 static const char *parse_path(swg_fleet_url *u, const char *rest)
@@ -97,20 +148,28 @@ static const char *parse_path(swg_fleet_url *u, const char *rest)
     return NULL;
 }
 
+static const char *parse(swg_fleet_url *u, const char *url)
+{
+    if (strncmp(url, "unix://", 7) == 0)
+        return parse_path(u, url + 7);
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        const size_t length = strlen(schemes[i].scheme);
+        if (strncmp(url, schemes[i].scheme, length) != 0)
+            continue;
+        u->kind = schemes[i].kind;
+        u->tls = schemes[i].tls;
+        return parse_hosts(u, url + length, schemes[i].port);
+    }
+    return "begins with none of redis://, redis+sentinel://, redis+cluster:// (rediss for TLS) and "
+           "unix://";
+}
+
 int swg_fleet_url_parse(swg_fleet_url *parsed, const char *url, const char **reason)
 {
-    const char *why = "begins with neither redis://, rediss:// nor unix://";
     if (!parsed || !url)
         return SWG_EINVAL;
     memset(parsed, 0, sizeof *parsed);
-    if (strncmp(url, "redis://", 8) == 0) {
-        why = parse_host(parsed, url + 8);
-    } else if (strncmp(url, "rediss://", 9) == 0) {
-        parsed->tls = 1;
-        why = parse_host(parsed, url + 9);
-    } else if (strncmp(url, "unix://", 7) == 0) {
-        why = parse_path(parsed, url + 7);
-    }
+    const char *why = parse(parsed, url);
     if (reason)
         *reason = why ? why : "";
     return why ? SWG_EINVAL : SWG_OK;

@@ -330,7 +330,7 @@ START_TEST(more_circuits_than_fit_one_exchange)
         SWG_OK);
     swg_fleet_connected(f, 0, now);
     for (int i = 0; i < 3; i++) {
-        static const char *const entries[] = {"256", "256", "88"};
+        static const char *const entries[] = {"128", "100", "100"};
 
         now += 100 * MS;
         swg_fleet_tick(f, now);

@@ -69,7 +69,7 @@ static void dial(struct host *h, int64_t now)
 
     if (h->fd >= 0 || now < h->connect_ns)
         return;
-    snprintf(at.sun_path, sizeof at.sun_path, "%s/redis.sock", lab.dir);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/redis.sock", lab.server.dir);
     h->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(connect(h->fd, (struct sockaddr *)&at, sizeof at), 0);
     ck_assert_int_eq(swg_fleet_connected(h->fleet, 0, now), SWG_OK);

@@ -1,59 +1,13 @@
 #include "redis_lab.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 static void die(const char *what, const char *why)
 {
     fprintf(stderr, "%s: %s\n", what, why);
     exit(1);
-}
-
-static int64_t monotonic_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void exec_server(const char *dir)
-{
-    int null = open("/dev/null", O_WRONLY);
-
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    dup2(null, 1);
-    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", "redis.sock", "--dir",
-           dir, "--save", "", "--appendonly", "no", "--enable-debug-command", "yes", (char *)NULL);
-    _exit(127);
-}
-
-static void connect_lab(struct redis_lab *lab)
-{
-    int64_t deadline = monotonic_ms() + 10000;
-    char path[96];
-
-    snprintf(path, sizeof path, "%s/redis.sock", lab->dir);
-    for (;;) {
-        lab->redis = redisConnectUnix(path);
-        if (lab->redis && !lab->redis->err)
-            return;
-        if (lab->redis)
-            redisFree(lab->redis);
-        if (waitpid(lab->pid, NULL, WNOHANG) == lab->pid)
-            die("redis-server", "did not start (apt-get install redis-server)");
-        if (monotonic_ms() > deadline)
-            die("redis-server", "no socket after 10 s");
-        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-    }
 }
 
 static void load(struct redis_lab *lab, const char *script, const char *sha1)
@@ -68,13 +22,12 @@ static void load(struct redis_lab *lab, const char *script, const char *sha1)
 void redis_lab_start(struct redis_lab *lab)
 {
     memset(lab, 0, sizeof *lab);
-    strcpy(lab->dir, "/tmp/swg-fleet-XXXXXX");
-    if (!mkdtemp(lab->dir))
-        die(lab->dir, strerror(errno));
-    lab->pid = fork();
-    if (lab->pid == 0)
-        exec_server(lab->dir);
-    connect_lab(lab);
+    server_make(&lab->server, false);
+    server_add(&lab->server, "--enable-debug-command", "yes");
+    server_start(&lab->server);
+    lab->redis = server_connect(&lab->server);
+    if (!lab->redis || lab->redis->err)
+        die(lab->server.dir, "cannot be connected to");
     lab->wire.size = 1 << 20;
     lab->wire.room = SWG_WIRE_ARGS;
     lab->wire.text = malloc(lab->wire.size);
@@ -87,14 +40,8 @@ void redis_lab_start(struct redis_lab *lab)
 
 void redis_lab_stop(struct redis_lab *lab)
 {
-    char path[96];
-
     redisFree(lab->redis);
-    kill(lab->pid, SIGKILL);
-    waitpid(lab->pid, NULL, 0);
-    snprintf(path, sizeof path, "%s/redis.sock", lab->dir);
-    unlink(path);
-    rmdir(lab->dir);
+    server_end(&lab->server);
     free(lab->wire.text);
     free(lab->wire.argv);
     free(lab->wire.lengths);

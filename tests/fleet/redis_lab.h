@@ -5,15 +5,12 @@
 
 #include "fleet/step.h"
 #include "fleet/wire.h"
-
-#include <hiredis/hiredis.h>
-#include <sys/types.h>
+#include "servers.h"
 
 #define LAB_TAG "swg1:{lab:0}"
 
 struct redis_lab {
-    char dir[64];
-    pid_t pid;
+    struct server server;
     redisContext *redis;
     struct swg_wire wire;
 };

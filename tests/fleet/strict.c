@@ -68,8 +68,8 @@ static void start(host *h, int number, uint32_t budget_us)
     ck_assert_int_eq(
         swg_fleet_open(&h->fleet, h->panel,
                        SWG_FLEET(.reporter = (uint64_t)getpid() * 10 + (uint64_t)number,
-                                 .interval_ms = 5000, .stale_ms = 20000, .shards = 2,
-                                 .revision = 1, .lease_ms = 200, .ramp_ms = SWG_NONE),
+                                 .interval_ms = 5000, .stale_ms = 20000, .shards = 2, .revision = 1,
+                                 .lease_ms = 200, .ramp_ms = SWG_NONE),
                        (uint64_t)number, swg_clock_ns()),
         SWG_OK);
     ck_assert_int_eq(swg_strict_open(&h->strict, budget_us), SWG_OK);
@@ -91,7 +91,7 @@ static void halt(host *h)
 static void begin(void)
 {
     redis_lab_start(&lab);
-    snprintf(url, sizeof url, "unix://%s/redis.sock", lab.dir);
+    snprintf(url, sizeof url, "unix://%s/redis.sock", lab.server.dir);
     for (int i = 0; i < HOSTS; i++)
         start(&hosts[i], i + 1, 1000000);
 }
@@ -172,18 +172,18 @@ START_TEST(a_frozen_redis_costs_the_budget_and_no_call)
     host *h = &hosts[1];
     halt(h);
     start(h, 9, 1000);
-    kill(lab.pid, SIGSTOP);
+    server_signal(&lab.server, SIGSTOP);
     const uint64_t before = counts(h).late;
     ck_assert_int_eq(call(h, SWG_SUCCESS), SWG_PERMITTED);
     ck_assert_uint_ge(counts(h).late, before + 1);
-    kill(lab.pid, SIGCONT);
+    server_signal(&lab.server, SIGCONT);
 }
 END_TEST
 
 START_TEST(a_dead_redis_costs_nothing)
 {
     const int64_t limit = swg_clock_ns() + 20000 * MS;
-    kill(lab.pid, SIGKILL);
+    server_signal(&lab.server, SIGKILL);
     while (counts(&hosts[0]).failed == 0 && swg_clock_ns() < limit)
         ck_assert_int_eq(call(&hosts[0], SWG_SUCCESS), SWG_PERMITTED);
     const swg_strict_counts before = counts(&hosts[0]);

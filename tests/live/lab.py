@@ -2,6 +2,7 @@
 and looking at processes through /proc. Nothing here sleeps to see whether something happened; it
 waits for a condition, and fails when the deadline passes."""
 
+import glob
 import json
 import os
 import random
@@ -41,8 +42,8 @@ def is_free(port):
 def free_base():
     """A base of ports for a whole lab, below those the kernel gives to outgoing connections."""
     for _ in range(200):
-        base = random.randrange(15000, 32000, 40)
-        if all(is_free(base + i) for i in range(25)):
+        base = random.randrange(15000, 32000, 50)
+        if all(is_free(base + i) for i in range(45)):
             return base
     raise AssertionError("no free ports")
 
@@ -65,6 +66,20 @@ def children_of(pid):
         if stat and stat[1] == pid:
             children[int(name)] = stat[2]
     return children
+
+
+def descendants_of(pid):
+    """{pid: start time} of those and theirs."""
+    all_of_them = {}
+    for child, start in children_of(pid).items():
+        all_of_them[child] = start
+        all_of_them.update(descendants_of(child))
+    return all_of_them
+
+
+def folders_of(pid):
+    """Where the Redis of a lab keeps its sockets."""
+    return glob.glob(f"/tmp/switchgear-lab-{pid}-*")
 
 
 def words_of(pid):

@@ -110,6 +110,28 @@ class Terminal(lab.LiveTest):
         lab.wait_gone(children)
         self.assertEqual(termios.tcgetattr(self.slave), before)
 
+    def test_keys_for_redis(self):
+        process = self.start_on_terminal("fleet", "--healthy=60s")
+        self.see("? keys  q quit")
+        os.write(self.master, b"?")
+        self.see("cut off instance A")
+        os.write(self.master, b"k")
+        self.see("killed Redis")
+        self.see("on its own now")
+        os.write(self.master, b"r")
+        self.see("restarted Redis, empty")
+        self.see("is together again")
+        os.write(self.master, b"c")
+        self.see("cut the way to Redis of Instance-A")
+        self.see("a fleet A: on its own now")
+        os.write(self.master, b"m")
+        self.see("is together again")
+        everyone = lab.descendants_of(process.pid)
+        os.write(self.master, b"q")
+        self.assertEqual(process.wait(20), 0)
+        lab.wait_gone(everyone)
+        self.assertEqual(lab.folders_of(process.pid), [])
+
     def test_keys_work_again_after_ctrl_z(self):
         cooked = termios.tcgetattr(self.slave)
         process = self.start_on_terminal("--healthy=60s")

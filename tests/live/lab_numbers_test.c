@@ -78,7 +78,7 @@ static void add(tally *t, int instance, double at_s, swg_state from, swg_state t
 static tally_summary summarize(tally *t)
 {
     tally_summary s;
-    tally_summarize(t, 100 * SECOND, &s);
+    tally_summarize(t, false, 100 * SECOND, &s);
     return s;
 }
 
@@ -139,7 +139,7 @@ START_TEST(probes_and_flaps_are_counted)
     t.closed_ns = tally_last_closed(&t);
     tally_summary s = summarize(&t);
     ck_assert_uint_eq(s.probes, 6);
-    ck_assert_uint_eq(s.flaps, 1);
+    ck_assert_uint_eq(s.tries.flaps, 1);
     ck_assert_int_eq(s.closed_after_ns, SECOND);
 }
 END_TEST

@@ -1,0 +1,68 @@
+/* What the commands of `switchgear fleet` share. */
+#ifndef SWG_PROGRAMS_FLEET_H
+#define SWG_PROGRAMS_FLEET_H
+
+#include "../common/cli.h"
+#include "../common/output.h"
+
+#include <jansson.h>
+#include <switchgear/fleet_doctor.h>
+
+enum { FLEET_TIME_MAX = 32, FLEET_URL_MAX = 512 };
+
+/* How results are shown: as a table, as tab-separated values where stdout is no terminal, or JSON.
+ */
+typedef enum fleet_form { FLEET_TABLE, FLEET_TSV, FLEET_JSON } fleet_form;
+
+typedef struct fleet {
+    const cli_args *args;
+    swg_fleet_redis redis;
+    char trouble[SWG_FLEET_TROUBLE_MAX];
+    char url[FLEET_URL_MAX]; /* without the password */
+    fleet_form form;
+    out out;
+} fleet;
+
+/* Reads URL, environment and options. CLI_FINE, or what to exit with: it was said why. */
+int fleet_begin(fleet *f, const cli_args *args);
+
+/* Says what went wrong on stderr; the exit code for it. */
+int fleet_failed(const fleet *f, int error);
+
+/* Circuits as they are in Redis, kept for use at leisure. */
+typedef struct fleet_circuits {
+    swg_fleet_status *all;
+    size_t count, room;
+    bool no_memory;
+} fleet_circuits;
+int fleet_read(fleet *f, fleet_circuits *circuits, const char *const *names, size_t count);
+
+/* Says that there is no such circuit, and which is like it; CLI_NO_CIRCUIT. */
+int fleet_no_circuit(fleet *f, const char *name);
+
+/* RFC 3339, UTC, milliseconds; "-" for 0. */
+const char *fleet_time(char text[FLEET_TIME_MAX], int64_t wall_ms);
+json_t *fleet_time_json(int64_t wall_ms); /* null for 0 */
+
+/* Sign, word and color of a state. */
+const char *fleet_state_sign(uint32_t state);
+const char *fleet_state_word(uint32_t state);
+out_style fleet_state_style(uint32_t state);
+
+/* Prints the object on one line, and lets it go. */
+void fleet_print_json(json_t *object);
+
+/* Everything printed has arrived? Then `code`. */
+int fleet_end(fleet *f, int code);
+
+int fleet_doctor_run(const cli_args *args);
+int fleet_status_run(const cli_args *args);
+int fleet_force_open_run(const cli_args *args);
+int fleet_disable_run(const cli_args *args);
+int fleet_release_run(const cli_args *args);
+int fleet_audit_run(const cli_args *args);
+
+/* `switchgear fleet` and everything below it. */
+extern const cli_command fleet_command;
+
+#endif

@@ -1,0 +1,319 @@
+/* Rows in which hosts die, hang or have troubles of their own. */
+#include "stage.h"
+
+#include <string.h>
+
+static int probing_host(void)
+{
+    EACH_HOST(i)
+    {
+        if (s.hosts[i].report.holding)
+            return i;
+    }
+    return -1;
+}
+
+static bool one_holds(void)
+{
+    return probing_host() >= 0;
+}
+
+static void hold_probes(bool hold)
+{
+    EACH_HOST(i)
+    {
+        s.hosts[i].orders.hold = hold;
+    }
+}
+
+/* The fleet is open, the dependency well again, and one host at its probe. Returns which. */
+static int trip_and_hold(void)
+{
+    trip();
+    hold_probes(true);
+    s.dependency->broken = false;
+    UNTIL(one_holds);
+    const int holder = probing_host();
+    EACH_HOST(i)
+    {
+        if (i != holder)
+            s.hosts[i].orders.hold = false;
+    }
+    return holder;
+}
+
+/* ---- a host dies --------------------------------------------------------------------------- */
+
+static bool eight_reported(void)
+{
+    return redis_number("HGET " T ":b:c0 f") == 8;
+}
+
+static bool nothing_reported(void)
+{
+    return redis_number("HGET " T ":b:c0 f") == 0;
+}
+
+/* Its record is gone after 1.25 windows, so that it does not add to what comes later. */
+static void crash_without_probe(void)
+{
+    stage_begin("instance crash, no probe", &(stage_config){.window_ms = 1000});
+    s.dependency->broken = true;
+    make_calls(0, 8);
+    UNTIL(eight_reported);
+    host_kill(0);
+    const int64_t dead = swg_clock_ns();
+    s.dependency->broken = false;
+    s.hosts[1].orders.period_us = 20000;
+    UNTIL(nothing_reported);
+    ck_assert_int_lt(swg_clock_ns() - dead, 3000 * MS); /* 1 250, and a busy machine */
+    s.hosts[1].orders.period_us = 0;
+    s.dependency->broken = true;
+    make_calls(2, 8);
+    UNTIL(calls_made);
+    UNTIL(eight_reported);
+    ck_assert_uint_eq(s.hosts[1].report.trips + s.hosts[2].report.trips, 0);
+    stage_end();
+}
+
+/* The only permit dies with its host; the lease ends, and another host gets one. */
+static void crash_with_probe(void)
+{
+    stage_begin("prober crash", &(stage_config){.probes = 1});
+    host_kill(trip_and_hold());
+    UNTIL(all_views_closed);
+    stage_end();
+}
+
+static bool reopened(void)
+{
+    EACH_HOST(i)
+    {
+        if (s.hosts[i].report.reopened > 0)
+            return true;
+    }
+    return false;
+}
+
+/* A dependency at which every probe hangs does not leave the fleet half-open for ever. */
+static void probes_hang(void)
+{
+    stage_begin("prober crash, expiries re-open",
+                &(stage_config){.probes = 1, .expiry_limit = 2, .most = 3});
+    trip();
+    hold_probes(true);
+    UNTIL(reopened);
+    stage_end();
+}
+
+/* ---- a host is paused ---------------------------------------------------------------------- */
+
+static uint64_t epoch_then;
+
+static bool as_it_was(void)
+{
+    return (uint64_t)redis_view(0) == epoch_then && redis_view(1) == SWG_FLEET_CLOSED;
+}
+
+/* Its lease ends without it: one probe more than granted is under way, and its result, a failure,
+ * is of no account when it wakes. */
+static void paused_past_its_lease(void)
+{
+    stage_begin("prober paused past the lease", &(stage_config){.probes = 1, .most = 2});
+    const int holder = trip_and_hold();
+    host_signal(holder, SIGSTOP);
+    const int other = (holder + 1) % 3;
+    while (s.hosts[other].report.views[SWG_CLOSED] != 1)
+        stage_rest(2);
+    epoch_then = (uint64_t)redis_view(0);
+    s.hosts[holder].orders.egress = true; /* so its probe fails */
+    s.hosts[holder].orders.hold = false;
+    s.hosts[holder].orders.period_us = 0;
+    host_signal(holder, SIGCONT);
+    UNTIL(all_fleet);
+    UNTIL(all_views_closed);
+    HOLDS(as_it_was, 300);
+    stage_end();
+}
+
+/* ---- a host is broken ---------------------------------------------------------------------- */
+
+static bool own_open(int i)
+{
+    return s.hosts[i].report.own_closed == 0;
+}
+
+static bool first_opened(void)
+{
+    return own_open(0);
+}
+
+static bool others_closed(void)
+{
+    for (int i = 1; i < s.config.hosts; i++)
+        if (own_open(i) || s.hosts[i].report.trips > 0)
+            return false;
+    return s.hosts[0].report.trips == 0;
+}
+
+static bool first_quarantined(void)
+{
+    return redis_number("HLEN " T ":q:c0") > 0;
+}
+
+static bool first_failed_its_probe(void)
+{
+    redisReply *r = redis_ask("HGET " T ":b:c0 pf");
+    const bool failed = r->type == REDIS_REPLY_STRING && strcmp(r->str, "1") == 0;
+    freeReplyObject(r);
+    return failed;
+}
+
+/* The fleet does not care; and who failed its probe where the others passed probes no more. */
+static void one_egress_broken(void)
+{
+    stage_begin("one instance's egress broken", &(stage_config){.quarantine_ms = 1000});
+    s.hosts[0].orders.egress = true;
+    traffic(4000);
+    UNTIL(first_opened);
+    HOLDS(others_closed, 500);
+    trip();
+    host_signal(1, SIGSTOP); /* the first has the probes to itself */
+    host_signal(2, SIGSTOP);
+    s.dependency->broken = false;
+    UNTIL(first_failed_its_probe);
+    host_signal(1, SIGCONT);
+    host_signal(2, SIGCONT);
+    UNTIL(all_views_closed);
+    UNTIL(first_quarantined);
+    ck_assert_int_eq(s.hosts[1].report.own_closed + s.hosts[2].report.own_closed, 2);
+    stage_end();
+}
+
+static bool any_trip(void)
+{
+    EACH_HOST(i)
+    {
+        if (s.hosts[i].report.trips > 0)
+            return true;
+    }
+    return false;
+}
+
+static bool two_opened(void)
+{
+    return own_open(0) && own_open(1);
+}
+
+static bool no_trip(void)
+{
+    return !any_trip();
+}
+
+static bool all_five_reported(void)
+{
+    return redis_number("ZCARD " T ":x:c0") == 5 && redis_number("HGET " T ":b:c0 n") > 250;
+}
+
+/* Two are a quorum: whether it trips is then a matter of the rate alone. */
+static void many_egresses_broken(void)
+{
+    stage_begin("K instances broken", &(stage_config){.hosts = 5});
+    traffic(4000);
+    UNTIL(all_five_reported);
+    s.hosts[0].orders.egress = s.hosts[1].orders.egress = true;
+    UNTIL(two_opened); /* two of five: 40 % */
+    HOLDS(no_trip, 500);
+    s.hosts[2].orders.egress = true; /* three of five: 60 % */
+    UNTIL(any_trip);
+    stage_end();
+}
+
+/* ---- all together -------------------------------------------------------------------------- */
+
+static bool everybody_had_permits(void)
+{
+    return s.dependency->passed >= 2;
+}
+
+/* No more than the probes until the fleet has closed, and then a share that grows. */
+static void dependency_recovers(void)
+{
+    stage_begin("dependency recovers", &(stage_config){.ramp_ms = 2000});
+    trip();
+    const uint64_t plain = s.dependency->plain;
+    s.dependency->broken = false;
+    UNTIL(everybody_had_permits);
+    ck_assert_uint_eq(s.dependency->plain, plain);
+    UNTIL(all_views_closed);
+    uint64_t calls[2] = {0}, through[2] = {0};
+    for (int part = 0; part < 2; part++) {
+        EACH_HOST(i)
+        {
+            calls[part] -= s.hosts[i].report.calls;
+            through[part] -= s.hosts[i].report.permitted;
+        }
+        const int64_t until = swg_clock_ns() + 700 * MS;
+        while (swg_clock_ns() < until)
+            stage_rest(5);
+        EACH_HOST(i)
+        {
+            calls[part] += s.hosts[i].report.calls;
+            through[part] += s.hosts[i].report.permitted;
+        }
+    }
+    ck_assert_uint_lt(through[0] * 100, calls[0] * 65);
+    ck_assert_uint_lt(through[0] * calls[1], through[1] * calls[0]);
+    stage_end();
+}
+
+static bool all_thousand_known(void)
+{
+    return redis_number("ZCARD swg1:{faults:0}:chg") + redis_number("ZCARD swg1:{faults:1}:chg") ==
+           s.config.circuits;
+}
+
+static long long calls_of(const char *command)
+{
+    redisReply *r = redis_ask("INFO commandstats");
+    char word[64];
+    snprintf(word, sizeof word, "cmdstat_%s:calls=", command);
+    const char *at = strstr(r->str, word);
+    const long long calls = at ? atoll(at + strlen(word)) : 0;
+    freeReplyObject(r);
+    return calls;
+}
+
+static void thousand_breakers(void)
+{
+    stage_begin("1,000 breakers trip at once", &(stage_config){.hosts = 2,
+                                                               .circuits = 1000,
+                                                               .shards = 2,
+                                                               .calls_min = 4,
+                                                               .window_ms = 20000,
+                                                               .recovery_ms = 1500,
+                                                               .unchecked = true});
+    s.dependency->probe_ms = 0;
+    s.dependency->broken = true;
+    make_calls(0, 5000);
+    make_calls(1, 5000);
+    UNTIL(all_open);
+    UNTIL(all_thousand_known);
+    ck_assert_int_le(calls_of("publish"), calls_of("evalsha"));
+    ck_assert_int_lt(calls_of("publish"), 300);
+    s.dependency->broken = false;
+    traffic(100);
+    stage_end();
+}
+
+const fault_row host_rows[] = {
+    {"hosts", "instance crash, no probe", crash_without_probe},
+    {"hosts", "prober crash", crash_with_probe},
+    {"hosts", "prober crash, expiries re-open", probes_hang},
+    {"hosts", "prober paused past the lease", paused_past_its_lease},
+    {"hosts", "one instance's egress broken", one_egress_broken},
+    {"hosts", "K instances broken", many_egresses_broken},
+    {"hosts", "dependency recovers", dependency_recovers},
+    {"hosts", "1,000 breakers trip at once", thousand_breakers},
+    {0},
+};
