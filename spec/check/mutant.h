@@ -10,7 +10,7 @@ enum { MUTANT_QUORUM = 1, MUTANT_GRANTS, MUTANT_NEED, MUTANT_LATE, MUTANT_DUE, M
 #if MUTANT == 1 /* one reporter trips the fleet */
 #define swg_rule_trip(bad, n, least, reporters, quorum) ((bad) && (n) >= (least))
 #elif MUTANT == 2 /* each gets what it wants */
-#define swg_rule_grants(want, live, own, probes)                                                   \
+#define swg_rule_grants(want, live, own, probes, missing)                                          \
     ((void)(own), (void)(probes), (want) < 64 - (live) ? (want) : 64 - (live))
 #elif MUTANT == 3 /* a probe less than needed closes */
 #define swg_rule_verdict(ok, failed, expired, need, fail_limit, expiry_limit)                      \

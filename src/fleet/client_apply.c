@@ -121,6 +121,7 @@ static void take_view(swg_fleet *fleet, struct client_circuit *c, const struct s
     swg_gate_read(c->circuit, now, &reading);
     swg__client_window_restart(c, &reading, now);
     c->told_at = 0;
+    c->told_open = false; /* nobody has told the new epoch */
 }
 
 /* A server that answers with an earlier epoch than we hold has not been told of ours: it is, and

@@ -7,25 +7,29 @@
 #define OPEN_MAX_US INT64_C(86400000000)
 
 /* What trouble may add, whatever its size: a fleet in which everything fails at once must still
- * have its exchanges answered in time. */
-#define WORDS_S 1000
+ * have its exchanges answered in time. So many entries a second for all clients together, each of
+ * which takes its share of them. */
+#define WORDS_ALL_S 20000
+#define WORDS_S_MIN 20
+#define WORDS_S_MAX 1000
 #define WORDS_MAX 128
 
-enum { NOTHING, SOON, NOW, FIRST };
+enum { NOTHING, SOON, NOW, FIRST, DUE };
 
 static bool same(const struct client_sums *a, const struct client_sums *b)
 {
     return a->n == b->n && a->f == b->f && a->s == b->s && a->l == b->l;
 }
 
-/* Trouble is told at once; mere traffic a few times in a window, which also keeps its record alive
- * in Redis. A window that emptied is told once. */
+/* Trouble is told at once; mere traffic, or an open breaker, a few times in a window, which also
+ * keeps its record alive in Redis. A window that emptied is told once. */
 static int evidence_need(const struct client_circuit *c, int64_t now)
 {
     bool trouble = c->sums.f + c->sums.s + c->sums.l > 0 || c->told.f + c->told.s + c->told.l > 0;
     bool turned = c->is_open != c->told_open;
 
-    if (same(&c->sums, &c->told) && !turned && (c->sums.n == 0 || now < c->told_at))
+    if (same(&c->sums, &c->told) && !turned &&
+        ((c->sums.n == 0 && !c->is_open) || now < c->told_at))
         return NOTHING;
     if (turned)
         return FIRST;
@@ -43,11 +47,18 @@ static bool has_results(const struct client_circuit *c)
     return false;
 }
 
+/* What somebody waits for is due: results, of which there are no more than permits were granted,
+ * and questions. What the fleet waits for goes first: wishes for permits, what a server may have
+ * lost. */
 static int need_of(const struct client_circuit *c, int64_t now)
 {
     bool timed = c->state == SWG_STEP_FORCED || c->state == SWG_STEP_DISABLED;
 
-    if (c->claim || c->asked || c->offer || has_results(c) || swg__client_wants(c, now) > 0)
+    if (c->asked || has_results(c))
+        return DUE;
+    if (swg__client_wants(c, now) > 0 || (c->claim && c->state != SWG_STEP_CLOSED))
+        return FIRST;
+    if (c->claim || c->offer)
         return NOW;
     if (timed)
         return now >= c->until ? NOW : NOTHING;
@@ -100,10 +111,12 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
     c->sent_refused = c->refused;
 }
 
-static void gather_words(swg_fleet *fleet, int64_t now)
+static void gather_words(swg_fleet *fleet, const struct client_shard *shard, int64_t now)
 {
     int64_t most = WORDS_MAX * INT64_C(1000);
-    int64_t grown = (now - fleet->words_at) / US * WORDS_S / 1000;
+    int64_t share = WORDS_ALL_S / swg__client_max(shard->reporters, 1);
+    int64_t rate = swg__client_max(swg__client_min(share, WORDS_S_MAX), WORDS_S_MIN);
+    int64_t grown = (now - fleet->words_at) / US * rate / 1000;
 
     fleet->words = swg__client_min(fleet->words + grown, most);
     fleet->words_at = now;
@@ -121,9 +134,9 @@ static void add_entries(swg_fleet *fleet, struct client_shard *shard, int need, 
 
         if (c->need != need)
             continue;
-        if (fleet->words < 1000)
+        if (need < DUE && fleet->words < 1000)
             return;
-        fleet->words -= 1000;
+        fleet->words -= need < DUE ? 1000 : 0;
         c->need = NOTHING;
         fleet->stats.claims += c->claim && c->epoch > 0;
         fill(c, shard->seq, now, &q->entry[q->entries++]);
@@ -141,8 +154,8 @@ static void build(swg_fleet *fleet, struct client_shard *shard, int64_t now)
     q->entries = 0;
     for (uint32_t i = 0; i < shard->count; i++)
         look(fleet, fleet->circuits[shard->circuits[i]], now);
-    gather_words(fleet, now);
-    for (int need = FIRST; need > NOTHING; need--)
+    gather_words(fleet, shard, now);
+    for (int need = DUE; need > NOTHING; need--)
         add_entries(fleet, shard, need, now);
 }
 

@@ -85,12 +85,16 @@ static inline bool swg_rule_may_grant(bool late, bool held_off, bool knows)
     return !late && !held_off && knows;
 }
 
-/* How many: no more than `probes` in flight in the fleet, and half of them, rounded up, at one
- * reporter, so that one with a broken network cannot fail a period alone at once. */
-static inline int64_t swg_rule_grants(int64_t want, int64_t live, int64_t own, int64_t probes)
+/* How many: no more than `probes` in flight in the fleet, nor than passes are still missing, so
+ * that a dependency that is well again meets exactly as many as it takes; and half of them, rounded
+ * up, at one reporter, so that one with a broken network cannot fail a period alone at once. */
+static inline int64_t swg_rule_grants(int64_t want, int64_t live, int64_t own, int64_t probes,
+                                      int64_t missing)
 {
     int64_t room = probes - live, share = (probes + 1) / 2 - own;
 
+    if (room > missing - live)
+        room = missing - live;
     if (room > share)
         room = share;
     if (want < room)

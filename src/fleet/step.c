@@ -13,14 +13,16 @@ static void settle_config(struct swg_step_circuit *c, const struct swg_step_entr
         swg_step_config_default(&c->config);
 }
 
-/* An override that is over: the forced-open circuit asks its probes, the disabled one is closed. */
+/* An override that is over: the forced-open circuit asks its probes, though none before the leases
+ * of a period it interrupted have ended; the disabled one is closed. */
 static void end_override(struct swg_step_call *call, struct swg_step_circuit *c)
 {
     bool over = call->now >= c->until;
+    int64_t ordered = (c->epoch / 4096 + SWG_STEP_MS_2024) * 1000;
 
     if (c->state == SWG_STEP_FORCED && over) {
         swg__step_go(call, c, SWG_STEP_OPEN);
-        c->until = call->now;
+        c->until = swg__step_max(call->now, ordered + c->config.v[SWG_CFG_LEASE]);
     } else if (c->state == SWG_STEP_DISABLED && over) {
         swg__step_go(call, c, SWG_STEP_CLOSED);
         c->until = 0;
@@ -122,7 +124,7 @@ static void put_changes(const struct swg_step_shard *shard, struct swg_step_repl
 {
     int first = reply->views;
 
-    for (;;) {
+    for (int n = 0; n < SWG_STEP_PAGE; n++) {
         const struct swg_step_circuit *next = NULL;
 
         for (int i = 0; i < SWG_STEP_CIRCUITS; i++) {
@@ -138,6 +140,7 @@ static void put_changes(const struct swg_step_shard *shard, struct swg_step_repl
         if (!told(reply, first, next->name))
             put_view(reply, next);
     }
+    reply->more = true;
 }
 
 static void put_header(const struct swg_step_call *call, struct swg_step_reply *reply)

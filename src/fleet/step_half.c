@@ -113,7 +113,8 @@ static void grant_leases(const struct swg_step_call *call, struct swg_step_circu
         live += c->lease[i].used;
         own += c->lease[i].used && c->lease[i].reporter == call->reporter;
     }
-    grant->count = (int)swg_rule_grants(e->want, live, own, c->config.v[SWG_CFG_PROBES]);
+    grant->count = (int)swg_rule_grants(e->want, live, own, c->config.v[SWG_CFG_PROBES],
+                                        c->config.v[SWG_CFG_NEED] - c->ps);
     grant->ttl = grant->count > 0 ? c->config.v[SWG_CFG_LEASE] : 0;
     for (int i = 0; i < grant->count; i++)
         add_lease(call, c, e->seq, i);

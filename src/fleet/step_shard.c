@@ -17,13 +17,13 @@ static int64_t hex(char c)
     return 0;
 }
 
-/* A server not seen before may hold old data: `since` starts the hold-off on new permits, one lease
- * long, so that whatever the other one granted has ended. */
+/* A server not seen before may hold old data, or none where there was some: `since` starts the
+ * hold-off on new permits, one lease long, so that whatever another one granted has ended. */
 int swg__step_begin(struct swg_step_call *call, struct swg_step_shard *shard, int64_t now,
                     const char *server)
 {
     now = swg__step_clock(shard, now);
-    if (shard->server[0] && strcmp(shard->server, server) != 0)
+    if (strcmp(shard->server, server) != 0)
         shard->since = now;
     if (shard->since > now)
         shard->since = now;

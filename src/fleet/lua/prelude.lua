@@ -55,7 +55,7 @@ local function begin()
 end
 
 -- Time and identity of the server. A small step back of the clock is held still. A run id not seen
--- before means a new master or a restart, with data that may be old: `since` starts the hold-off.
+-- before means a new master or a restart, with data that may be old or lost: `since` starts the hold-off.
 local function clock()
   local m = call('HMGET', K[1], 'v', 'srv', 't', 'ep', 'since', 'gc', 'clock')
   if m[1] and m[1] ~= SCHEMA then fail('SWGVER', m[1]) end
@@ -69,7 +69,7 @@ local function clock()
   end
   if srv == '' then srv = string.match(call('INFO', 'server'), 'run_id:(%x+)') end
   if now < latest and latest - now < 60000000 then now = latest end
-  if m[2] and m[2] ~= srv then since = now end
+  if m[2] ~= srv then since = now end
   if since > now then since = now end
   tag = tonumber(string.sub(srv, 1, 3), 16)
   return gc
@@ -108,7 +108,8 @@ end
 
 local function finish(gc)
   call('HSET', K[1], 'srv', srv, 't', F(now), 'ep', F(sep), 'since', F(since), 'gc', F(gc))
-  if changed then call('PUBLISH', kchg, F(sep)) end
+  -- A hint: whoever may not publish has done his part all the same.
+  if changed then redis.pcall('PUBLISH', kchg, F(sep)) end
 end
 
 -- The error as its code and text, ours or the server's own (READONLY, OOM ...). What pcall hands over

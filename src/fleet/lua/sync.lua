@@ -115,9 +115,10 @@ local function open(e)
   save(e)
 end
 
+-- The leases of a half-open period that was interrupted have to end before there are new ones.
 local function end_override(e)
   if now < e.til then return end
-  if e.st == FORCED then go(e, OPEN, now)
+  if e.st == FORCED then go(e, OPEN, max(now, (floor(e.ep / 4096) + MS_2024) * 1000 + e.v[LEASE]))
   elseif e.st == DISABLED then go(e, CLOSED, 0) end
 end
 
@@ -265,9 +266,10 @@ local function own(e)
   return #members, mine
 end
 
-local function grant(e)
+-- No more in flight than passes are missing: a dependency that is well meets as many as it takes.
+local function grant(e, missing)
   local live, mine = own(e)
-  local room = min(e.want, e.v[PROBES] - live, floor((e.v[PROBES] + 1) / 2) - mine)
+  local room = min(e.want, e.v[PROBES] - live, missing - live, floor((e.v[PROBES] + 1) / 2) - mine)
   for i = 0, room - 1 do
     call('ZADD', e.kl, F(now + e.v[LEASE]), F(e.ep) .. '/' .. me .. '/' .. F(e.seq) .. '.' .. i)
   end
@@ -296,7 +298,7 @@ local function probes(e, quarantine)
   if ps >= v[NEED] then close(e, failed) return 0, 0 end
   local left = max(quarantine, wait - now, since > 0 and since + v[LEASE] - now or 0, 0)
   local count = 0
-  if e.want > 0 and not late and left == 0 and (e.cep == e.ep or e.cep == e.ep0) then count = grant(e) end
+  if e.want > 0 and not late and left == 0 and (e.cep == e.ep or e.cep == e.ep0) then count = grant(e, v[NEED] - ps) end
   call('HSET', e.kb, 'ps', ps, 'pf', pf, 'px', px, 'fl', failed, 'q:' .. me, F(max(q, e.seq)) .. '|' .. F(wait))
   expire_keys((v[OPEN_MAX] + 2 * v[LEASE]) / 1000, e.kb, e.kl)
   return count, left
