@@ -9,7 +9,7 @@ hidden byte I0_server_answers; hidden byte I1_probes_bounded; hidden byte I2_cou
 hidden byte I3_success_of_this_period; hidden byte I4_closed_by_probes;
 hidden byte I5_half_open_ends; hidden byte I6_evidence_of_this_period;
 hidden byte I8_view_is_the_servers; hidden byte I10_quorum; hidden byte I12_open_lasts;
-hidden byte I13_only_late_is_void;
+hidden byte I13_only_late_is_void; hidden byte I14_no_probe_too_many;
 
 c_decl {
 \#include "server.h"
@@ -112,6 +112,10 @@ inline judge_stay(i, x)
         COUNTED(i, x)
     :: else
     fi;
+    n = 0;
+    for (k : 0 .. NR-1) { n = n + (M.lease[k] != 0) };
+    I14_no_probe_too_many = (M.st != HALF || n + M.ps <= NEED);
+    assert(I14_no_probe_too_many);
     I5_half_open_ends = (M.st != HALF ||
         (M.px < PXLIM && M.ps < NEED && !(valid && x.res == FAILR && !late)));
     assert(I5_half_open_ends);
