@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -76,12 +75,15 @@ static void note_port(int fd, chaos_address *a)
                  host, port);
 }
 
-/* What an earlier run left there would be in the way. */
+/* What an earlier run left there would be in the way; a socket somebody listens on is not ours. */
 static void clear_path(const chaos_address *a)
 {
-    struct stat there;
-    if (lstat(path_of(a), &there) == 0 && S_ISSOCK(there.st_mode))
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&a->to, a->length) != 0 &&
+        errno == ECONNREFUSED)
         unlink(path_of(a));
+    if (fd >= 0)
+        close(fd);
 }
 
 static int open_socket(const chaos_address *a)

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 
 enum { CHAOS_UP, CHAOS_DOWN, CHAOS_WAYS };
-enum { CHAOS_CONTROLS = 8, CHAOS_CONNECTIONS_MAX = 1024, CHAOS_QUEUE_MAX = 4 << 20 };
+enum { CHAOS_CONTROLS = 8, CHAOS_CONNECTIONS_MAX = 400, CHAOS_QUEUE_MAX = 4 << 20 };
 
 typedef struct chaos_address {
     char text[CHAOS_LINE_MAX]; /* as given; after listening, with the port found */

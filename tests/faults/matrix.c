@@ -49,7 +49,7 @@ static int add_rows(Suite *suite, int argc, char **argv)
             continue;
         }
         TCase *test = tcase_create(r->row);
-        tcase_set_timeout(test, 120);
+        tcase_set_timeout(test, getenv("SWG_LONG") ? 600 : 120);
         tcase_add_loop_test(test, row, i, i + 1);
         suite_add_tcase(suite, test);
     }

@@ -64,7 +64,8 @@ static bool some_probe(void)
 /* It comes back with the first host that saw it; no call goes meanwhile but the probes. */
 static void lost_trip(void)
 {
-    stage_begin("failover, lost trip", &(stage_config){.recovery_ms = 3000, .allow = "rollback"});
+    stage_begin("failover, lost trip",
+                &(stage_config){.recovery_ms = 3000, .replica = true, .allow = "rollback"});
     attach_replica();
     detach_replica();
     trip();
@@ -86,7 +87,7 @@ static bool closed_beyond(void)
 /* Nobody can say that it closed but those who saw it: it is probed once more. */
 static void lost_close(void)
 {
-    stage_begin("failover, lost close", &(stage_config){.allow = "rollback"});
+    stage_begin("failover, lost close", &(stage_config){.replica = true, .allow = "rollback"});
     attach_replica();
     trip();
     detach_replica();
@@ -118,9 +119,11 @@ static bool another_probe(void)
 /* A probe goes on that the new server knows nothing of: it grants none while that can be. */
 static void lost_grant(void)
 {
-    stage_begin(
-        "failover, lost grant",
-        &(stage_config){.probes = 1, .lease_ms = 2000, .recovery_ms = 2000, .allow = "rollback"});
+    stage_begin("failover, lost grant", &(stage_config){.probes = 1,
+                                                        .lease_ms = 2000,
+                                                        .recovery_ms = 2000,
+                                                        .replica = true,
+                                                        .allow = "rollback"});
     attach_replica();
     trip();
     detach_replica();

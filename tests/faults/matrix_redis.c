@@ -86,6 +86,46 @@ static void restarted_empty(void)
     stage_end();
 }
 
+static bool one_holds(void)
+{
+    EACH_HOST(i)
+    {
+        if (s.hosts[i].report.holding)
+            return true;
+    }
+    return false;
+}
+
+static void hold_probes(bool hold)
+{
+    EACH_HOST(i)
+    {
+        s.hosts[i].orders.hold = hold;
+    }
+}
+
+/* A probe is under way that it knows nothing of: it grants none while that can be. */
+static void restarted_empty_while_probing(void)
+{
+    stage_begin(
+        "Redis restart, empty, while probing",
+        &(stage_config){.probes = 1, .lease_ms = 2000, .recovery_ms = 2000, .allow = "fresh"});
+    trip();
+    hold_probes(true);
+    s.dependency->broken = false;
+    UNTIL(one_holds);
+    const int64_t granted = swg_clock_ns();
+    redis_signal(0, SIGKILL);
+    redis_start(0);
+    UNTIL(all_fleet);
+    while (swg_clock_ns() < granted + 1700 * MS) { /* it is back before its lease ends */
+        ck_assert_uint_eq(s.dependency->probes, 1);
+        stage_rest(2);
+    }
+    hold_probes(false);
+    stage_end();
+}
+
 static void flushed(void)
 {
     stage_begin("FLUSHALL", &(stage_config){.recovery_ms = 1500, .allow = "fresh"});
@@ -322,6 +362,7 @@ static void clock_steps(void)
 const fault_row redis_rows[] = {
     {"redis", "frozen and thawed", frozen_and_thawed},
     {"redis", "Redis restart, empty", restarted_empty},
+    {"redis", "Redis restart, empty, while probing", restarted_empty_while_probing},
     {"redis", "FLUSHALL", flushed},
     {"redis", "all witnesses die with Redis", witnesses_die},
     {"redis", "SCRIPT FLUSH", script_flushed},

@@ -1,229 +1,18 @@
-/* The proxy with faults, each fault seen from the client's side: over UNIX sockets and over TCP.
- *
- * Behind it is a server that answers the n-th request it gets, whoever sends it, with the number n;
- * what is no RESP it echoes. So a request that was lost, or sent twice, shows in the next answer.
- */
-#include <check.h>
+/* The proxy with faults, each fault seen from the client's side: over UNIX sockets and over TCP. */
+#include "peer.h"
+
 #include <errno.h>
-#include <hiredis/hiredis.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <switchgear/types.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#include "chaos.h"
-
-#define MS INT64_C(1000000)
-#define PING "*1\r\n$4\r\nPING\r\n"
-
-enum { PATIENCE_MS = 10000, SERVED_MAX = 64 };
-
-static char folder[64], control[96], record_path[96];
-static pid_t proxy, server;
-static char answer[CHAOS_LINE_MAX];
-
-/* ---- the server ---------------------------------------------------------------------------- */
-
-/* The first byte of a connection says what it speaks. */
-static void serve(struct pollfd *p, redisReader **reader)
-{
-    static unsigned number;
-    char bytes[4096], text[32];
-    void *request = NULL;
-    const ssize_t count = read(p->fd, bytes, sizeof bytes);
-    if (count <= 0) {
-        close(p->fd);
-        p->fd = -1;
-        return;
-    }
-    if (!*reader && bytes[0] != '*') {
-        send(p->fd, bytes, (size_t)count, MSG_NOSIGNAL);
-        return;
-    }
-    if (!*reader)
-        *reader = redisReaderCreate();
-    redisReaderFeed(*reader, bytes, (size_t)count);
-    while (redisReaderGetReply(*reader, &request) == REDIS_OK && request) {
-        const int length = snprintf(text, sizeof text, ":%u\r\n", ++number);
-        freeReplyObject(request);
-        send(p->fd, text, (size_t)length, MSG_NOSIGNAL);
-    }
-}
-
-static void serve_all(int listener)
-{
-    struct pollfd fds[SERVED_MAX] = {{.fd = listener, .events = POLLIN}};
-    redisReader *readers[SERVED_MAX] = {0};
-    nfds_t count = 1;
-    while (poll(fds, count, -1) >= 0) {
-        for (nfds_t i = 1; i < count; i++)
-            if (fds[i].fd >= 0 && fds[i].revents)
-                serve(&fds[i], &readers[i]);
-        if (fds[0].revents && count < SERVED_MAX) {
-            fds[count++] = (struct pollfd){.fd = accept(listener, NULL, NULL), .events = POLLIN};
-        }
-    }
-}
-
-static void start_server(const char *name)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    snprintf(at.sun_path, sizeof at.sun_path, "%s/%s", folder, name);
-    ck_assert_int_eq(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
-    ck_assert_int_eq(listen(listener, 16), 0);
-    server = fork();
-    if (server == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        serve_all(listener);
-        _exit(0);
-    }
-    close(listener);
-}
-
-/* ---- the proxy ----------------------------------------------------------------------------- */
-
-static void begin(void)
-{
-    strcpy(folder, "/tmp/swg-proxy-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(control, sizeof control, "%s/control", folder);
-    snprintf(record_path, sizeof record_path, "%s/record", folder);
-    start_server("server");
-}
-
-static void stop(pid_t *pid)
-{
-    if (*pid > 0) {
-        kill(*pid, SIGKILL);
-        waitpid(*pid, NULL, 0);
-    }
-    *pid = 0;
-}
-
-static void end(void)
-{
-    char text[96];
-    stop(&proxy);
-    stop(&server);
-    snprintf(text, sizeof text, "rm -rf %s", folder);
-    ck_assert_int_eq(system(text), 0);
-}
-
-static void go(bool tcp)
-{
-    char spec[CHAOS_LINE_MAX];
-    chaos *c =
-        chaos_open(&(chaos_config){.control = control, .record = record_path, .seed = 7}, answer);
-    ck_assert_msg(c != NULL, "%s", answer);
-    for (char name = 'A'; name <= 'B'; name++) {
-        if (tcp)
-            snprintf(spec, sizeof spec, "%c=tcp:127.0.0.1:0>unix:%s/server", name, folder);
-        else
-            snprintf(spec, sizeof spec, "%c=unix:%s/%c>unix:%s/server", name, folder, name, folder);
-        ck_assert_msg(chaos_add_route(c, spec, answer), "%s", answer);
-    }
-    proxy = chaos_start(&c);
-    ck_assert_int_gt(proxy, 0);
-}
-
-static void tell(const char *command)
-{
-    ck_assert_msg(chaos_ask(control, command, answer, PATIENCE_MS), "%s: %s", command, answer);
-}
-
-/* A number of `route A status`. */
-static unsigned status_of(char route, const char *key)
-{
-    char command[32], word[32];
-    snprintf(command, sizeof command, "route %c status", route);
-    snprintf(word, sizeof word, " %s=", key);
-    tell(command);
-    const char *at = strstr(answer, word);
-    ck_assert_msg(at != NULL, "%s: %s", key, answer);
-    return (unsigned)strtoul(at + strlen(word), NULL, 10);
-}
-
-/* ---- the client ---------------------------------------------------------------------------- */
-
-static int try_connect(char route)
-{
-    char command[32], host[16], path[100];
-    int port;
-    redisContext *context;
-    snprintf(command, sizeof command, "route %c status", route);
-    tell(command);
-    const char *here = strstr(answer, " here=");
-    if (sscanf(here, " here=tcp:%15[0-9.]:%d", host, &port) == 2) {
-        context = redisConnect(host, port);
-    } else {
-        ck_assert_int_eq(sscanf(here, " here=unix:%99s", path), 1);
-        context = redisConnectUnix(path);
-    }
-    const int fd = context->err ? -1 : dup(context->fd), error = errno;
-    redisFree(context);
-    errno = error;
-    return fd;
-}
-
-static int dial(char route)
-{
-    const int fd = try_connect(route);
-    ck_assert_int_ge(fd, 0);
-    return fd;
-}
-
-static void say(int fd, const char *bytes)
-{
-    ck_assert_int_eq(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), (ssize_t)strlen(bytes));
-}
-
-/* -1: the connection was reset; 0: it ended; else so many bytes. */
-static ssize_t hear(int fd, char *bytes, size_t room)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    ck_assert_msg(poll(&p, 1, PATIENCE_MS) == 1, "nothing came");
-    return read(fd, bytes, room);
-}
-
-static void expect(int fd, const char *bytes)
-{
-    char got[4096] = "";
-    const size_t length = strlen(bytes);
-    for (size_t have = 0; have < length;) {
-        const ssize_t count = hear(fd, got + have, length - have);
-        ck_assert_msg(count > 0, "it ended after '%s', not '%s'", got, bytes);
-        have += (size_t)count;
-        ck_assert_msg(memcmp(got, bytes, have) == 0, "'%s', not '%s'", got, bytes);
-    }
-}
-
-static void expect_end(int fd)
-{
-    char byte;
-    ck_assert_int_le(hear(fd, &byte, 1), 0);
-    close(fd);
-}
-
-static bool is_silent(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    return poll(&p, 1, 0) == 0;
-}
-
-/* ---- tests --------------------------------------------------------------------------------- */
 
 START_TEST(everything_passes)
 {
     static char big[200000], head[64];
-    go(_i);
+    peer_go(_i);
     const int a = dial('A'), b = dial('B');
     say(a, PING);
     expect(a, ":1\r\n");
@@ -249,7 +38,7 @@ END_TEST
 
 START_TEST(latency_delays_and_keeps_order)
 {
-    go(_i);
+    peer_go(_i);
     const int a = dial('A'), b = dial('B');
     tell("route A latency 30ms 20ms");
     const int64_t start = swg_clock_ns();
@@ -267,7 +56,7 @@ END_TEST
 
 START_TEST(a_stall_holds_and_lets_go)
 {
-    go(_i);
+    peer_go(_i);
     const int a = dial('A'), b = dial('B');
     tell("route A stall up");
     say(a, PING);
@@ -283,10 +72,9 @@ START_TEST(a_stall_holds_and_lets_go)
     ck_assert_int_eq(which[0][1] + which[1][1], '2' + '3');
     tell("route A stall down");
     say(a, PING);
-    while (status_of('A', "requests") < 3)
-        ;
+    await_count('A', "requests", 3);
     say(b, PING);
-    expect(b, ":5\r\n"); /* the fourth was answered, and the answer is held */
+    expect(b, ":5\r\n"); /* the fourth was answered, and the peer.answer is held */
     ck_assert(is_silent(a));
     tell("route A heal");
     expect(a, ":4\r\n");
@@ -295,7 +83,7 @@ END_TEST
 
 START_TEST(a_cut_resets_and_refuses)
 {
-    go(_i);
+    peer_go(_i);
     const int a = dial('A'), b = dial('B');
     say(a, PING);
     expect(a, ":1\r\n");
@@ -315,12 +103,11 @@ END_TEST
 
 START_TEST(half_open_swallows_one_direction)
 {
-    go(_i);
+    peer_go(_i);
     const int a = dial('A'), b = dial('B');
     tell("route A half-open");
     say(a, PING);
-    while (status_of('A', "swallowed") < 1)
-        ;
+    await_count('A', "swallowed", 1);
     say(b, PING);
     expect(b, ":2\r\n"); /* it ran */
     ck_assert(is_silent(a));
@@ -329,8 +116,7 @@ START_TEST(half_open_swallows_one_direction)
     const int other = dial('A');
     tell("route A half-open up");
     say(other, PING);
-    while (status_of('A', "swallowed") < 2)
-        ;
+    await_count('A', "swallowed", 2);
     say(b, PING);
     expect(b, ":3\r\n"); /* it did not */
     ck_assert(is_silent(other));
@@ -342,7 +128,7 @@ END_TEST
 START_TEST(bytes_come_one_at_a_time)
 {
     char byte[64];
-    go(_i);
+    peer_go(_i);
     const int a = dial('A');
     tell("route A bytes");
     say(a, PING);
@@ -357,7 +143,7 @@ END_TEST
 
 START_TEST(a_reply_is_truncated)
 {
-    go(_i);
+    peer_go(_i);
     const int a = dial('A');
     tell("route A truncate 2");
     say(a, PING);
@@ -371,7 +157,7 @@ END_TEST
 
 START_TEST(a_request_is_sent_twice)
 {
-    go(_i);
+    peer_go(_i);
     const int a = dial('A');
     tell("route A duplicate");
     say(a, PING PING);
@@ -379,8 +165,7 @@ START_TEST(a_request_is_sent_twice)
     tell("route A duplicate 50ms");
     say(a, PING PING);
     expect(a, ":4\r\n:5\r\n");
-    while (status_of('A', "replies") < 6)
-        ;
+    await_count('A', "replies", 6);
     say(a, PING);
     expect(a, ":7\r\n");
 }
@@ -388,13 +173,12 @@ END_TEST
 
 START_TEST(a_message_is_dropped)
 {
-    go(_i);
+    peer_go(_i);
     const int a = dial('A'), b = dial('B');
     tell("route A drop request");
     ck_assert_uint_eq(status_of('A', "waiting"), 1);
     say(a, PING PING);
-    while (status_of('A', "swallowed") < 2)
-        ;
+    await_count('A', "swallowed", 2);
     say(b, PING);
     expect(b, ":1\r\n");
     ck_assert_uint_eq(status_of('A', "waiting"), 0);
@@ -402,8 +186,7 @@ START_TEST(a_message_is_dropped)
     const int again = dial('A');
     tell("route A drop reply");
     say(again, PING);
-    while (status_of('A', "replies") < 1)
-        ;
+    await_count('A', "replies", 1);
     ck_assert(is_silent(again));
     const int third = dial('A'); /* only the one connection is hit */
     say(third, PING);
@@ -413,7 +196,7 @@ END_TEST
 
 START_TEST(what_is_published_is_muted)
 {
-    go(_i);
+    peer_go(_i);
     const int a = dial('A');
     say(a, PING);
     expect(a, ":1\r\n");
@@ -421,8 +204,7 @@ START_TEST(what_is_published_is_muted)
     expect(a, ":2\r\n");
     tell("route A mute");
     say(a, PING);
-    while (status_of('A', "swallowed") < 1)
-        ;
+    await_count('A', "swallowed", 1);
     ck_assert(is_silent(a));
     const int other = dial('A');
     say(other, PING);
@@ -433,31 +215,31 @@ END_TEST
 START_TEST(a_route_leads_elsewhere)
 {
     char command[CHAOS_LINE_MAX];
-    const pid_t first = server;
-    go(_i);
+    const pid_t first = peer.server;
+    peer_go(_i);
     const int a = dial('A');
     say(a, PING);
     expect(a, ":1\r\n");
-    start_server("other");
-    snprintf(command, sizeof command, "route A to unix:%s/other", folder);
+    peer_serve("other");
+    snprintf(command, sizeof command, "route A to unix:%s/other", peer.folder);
     tell(command);
     expect_end(a);
     const int again = dial('A');
     say(again, PING);
     expect(again, ":1\r\n");
-    pid_t pid = server;
-    stop(&pid);
+    pid_t pid = peer.server;
+    peer_stop(&pid);
     expect_end(again);
     const int refused = try_connect('A'); /* nobody is behind it */
     if (refused >= 0)
         expect_end(refused);
-    server = first;
+    peer.server = first;
 }
 END_TEST
 
 static void read_record(char *text, size_t size)
 {
-    FILE *file = fopen(record_path, "r");
+    FILE *file = fopen(peer.record, "r");
     ck_assert_ptr_nonnull(file);
     text[fread(text, 1, size - 1, file)] = '\0';
     fclose(file);
@@ -495,40 +277,36 @@ START_TEST(the_record_says_what_happened)
         "\"reply\":4,\"delivered\":false}\n"
         "{\"route\":\"A\",\"conn\":4,\"sent_ns\":N,\"answered_ns\":null,\"request\":[\"PING\"],"
         "\"reply\":null,\"delivered\":false}\n";
-    go(_i);
+    peer_go(_i);
     const int a = dial('A');
     say(a, "*3\r\n$3\r\nSET\r\n$3\r\nq\"\\\r\n$5\r\n\x01\xff\xc3\xc3\xa4\r\n");
     expect(a, ":1\r\n");
     tell("route A duplicate");
     say(a, PING);
     expect(a, ":2\r\n");
-    while (status_of('A', "replies") < 3)
-        ;
+    await_count('A', "replies", 3);
     const int b = dial('A');
     tell("route A drop reply");
     say(b, PING);
-    while (status_of('A', "replies") < 4)
-        ;
+    await_count('A', "replies", 4);
     const int c = dial('A');
     tell("route A drop request"); /* never sent, so not in the record */
     say(c, PING);
-    while (status_of('A', "swallowed") < 2)
-        ;
-    kill(server, SIGSTOP);
+    await_count('A', "swallowed", 2);
+    kill(peer.server, SIGSTOP);
     close(c);
     tell("route A heal");
     expect_end(b);
     const int d = dial('A');
     say(d, PING);
-    while (status_of('A', "requests") < 4)
-        ;
+    await_count('A', "requests", 4);
     tell("route A cut");
     expect_end(d);
     status_of('A', "open"); /* a turn later it is written */
     read_record(text, sizeof text);
     blank_numbers(text);
     ck_assert_str_eq(text, expected);
-    kill(server, SIGCONT);
+    kill(peer.server, SIGCONT);
 }
 END_TEST
 
@@ -560,16 +338,17 @@ static const mistake mistakes[] = {
 
 START_TEST(mistakes_are_explained)
 {
-    go(_i);
+    peer_go(_i);
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
-        ck_assert(!chaos_ask(control, mistakes[i].command, answer, PATIENCE_MS));
-        ck_assert_msg(strncmp(answer, "error: ", 7) == 0 && strstr(answer, mistakes[i].words),
-                      "'%s': %s", mistakes[i].command, answer);
+        ck_assert(!chaos_ask(peer.control, mistakes[i].command, peer.answer, PATIENCE_MS));
+        ck_assert_msg(strncmp(peer.answer, "error: ", 7) == 0 &&
+                          strstr(peer.answer, mistakes[i].words),
+                      "'%s': %s", mistakes[i].command, peer.answer);
     }
     tell("routes");
-    ck_assert_str_eq(answer, "ok B A");
-    ck_assert(!chaos_ask("/nowhere", "routes", answer, PATIENCE_MS));
-    ck_assert_ptr_nonnull(strstr(answer, "/nowhere: No such file"));
+    ck_assert_str_eq(peer.answer, "ok B A");
+    ck_assert(!chaos_ask("/nowhere", "routes", peer.answer, PATIENCE_MS));
+    ck_assert_ptr_nonnull(strstr(peer.answer, "/nowhere: No such file"));
 }
 END_TEST
 
@@ -579,20 +358,20 @@ START_TEST(routes_that_cannot_be)
                                     {"=unix:/a>unix:/b", "a name is"},
                                     {"A b=unix:/a>unix:/b", "a name is"},
                                     {"A=unix:/a", "NAME=ADDRESS>ADDRESS"},
-                                    {"A=unix:/no/such/folder>unix:/b", "No such file"},
+                                    {"A=unix:/no/such/peer.folder>unix:/b", "No such file"},
                                     {"A=tcp:127.0.0.1:x>unix:/b", "tcp:127.0.0.1:x"}};
-    chaos *c = chaos_open(&(chaos_config){0}, answer);
+    chaos *c = chaos_open(&(chaos_config){0}, peer.answer);
     ck_assert_ptr_nonnull(c);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert(!chaos_add_route(c, wrong[i][0], answer));
-        ck_assert_msg(strstr(answer, wrong[i][1]) != NULL, "%s: %s", wrong[i][0], answer);
+        ck_assert(!chaos_add_route(c, wrong[i][0], peer.answer));
+        ck_assert_msg(strstr(peer.answer, wrong[i][1]) != NULL, "%s: %s", wrong[i][0], peer.answer);
     }
-    ck_assert(chaos_add_route(c, "A=tcp:127.0.0.1:0>unix:/b", answer));
-    ck_assert(!chaos_add_route(c, "A=tcp:127.0.0.1:0>unix:/b", answer));
-    ck_assert_ptr_nonnull(strstr(answer, "already"));
+    ck_assert(chaos_add_route(c, "A=tcp:127.0.0.1:0>unix:/b", peer.answer));
+    ck_assert(!chaos_add_route(c, "A=tcp:127.0.0.1:0>unix:/b", peer.answer));
+    ck_assert_ptr_nonnull(strstr(peer.answer, "already"));
     chaos_close(&c);
-    ck_assert_ptr_null(chaos_open(&(chaos_config){.record = "/no/such/file"}, answer));
-    ck_assert_ptr_nonnull(strstr(answer, "/no/such/file: No such file"));
+    ck_assert_ptr_null(chaos_open(&(chaos_config){.record = "/no/such/file"}, peer.answer));
+    ck_assert_ptr_nonnull(strstr(peer.answer, "/no/such/file: No such file"));
 }
 END_TEST
 
@@ -600,7 +379,7 @@ int main(void)
 {
     Suite *suite = suite_create("proxy");
     TCase *tests = tcase_create("faults");
-    tcase_add_checked_fixture(tests, begin, end);
+    tcase_add_checked_fixture(tests, peer_begin, peer_end);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, everything_passes, 0, 2);
     tcase_add_loop_test(tests, latency_delays_and_keeps_order, 0, 2);

@@ -32,6 +32,7 @@ typedef struct stage_config {
     int expiry_limit;  /* 20 */
     int fail_limit;    /* 2 */
     int most;          /* `probes`: fleet probes of one circuit ever seen at once */
+    bool replica;      /* there will be one, so Redis has a port */
     bool clock;        /* Redis on a clock the test sets */
     const char *allow; /* what the checker may assume: "fresh", a shard was lost; "rollback", a
                           shard is an earlier one. NULL: neither */
