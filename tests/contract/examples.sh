@@ -1,6 +1,6 @@
 #!/bin/sh
 # The examples compile against the installed library with nothing but pkg-config, and work: against a
-# real server, one that half fails, and none.
+# real server, one that half fails, and none; that of the fleet without a Redis, which must not matter.
 set -eu
 build=$1
 source=$2
@@ -18,11 +18,19 @@ for example in blocking multi epoll; do
     cc -std=gnu11 -Wall -Wextra -Werror $flags "$source/examples/$example.c" -o "$work/$example" \
         $(pkg-config --cflags --libs switchgear-curl)
 done
+with_fleet=false
+if pkg-config --exists switchgear-fleet; then
+    with_fleet=true
+    # shellcheck disable=SC2046,SC2086
+    cc -std=gnu11 -Wall -Wextra -Werror $flags "$source/examples/fleet.c" -o "$work/fleet" \
+        $(pkg-config --cflags --libs switchgear-fleet) -pthread
+fi
 mkfifo "$work/hold"
 python3 "$source/tests/calls/hostile.py" <"$work/hold" >"$work/ports" &
 server=$!
 exec 3>"$work/hold"
-trap 'kill $server 2>/dev/null || true; rm -f /dev/shm/examples' EXIT
+member=
+trap 'kill $server $member 2>/dev/null || true; rm -f /dev/shm/examples /dev/shm/examples-fleet' EXIT
 tries=0
 while [ ! -s "$work/ports" ] && [ $tries -lt 100 ]; do
     sleep 0.1
@@ -53,3 +61,21 @@ lines=$(for i in 1 2 3 4 5; do echo "$url/ok?$i"; done | "$work/epoll" | grep -c
 expect "epoll, from a pipe" 5 "$lines"
 for i in 1 2 3; do echo "$url/turns?503,ok,$i"; done >"$work/urls"
 expect "epoll, from a file, one retried" "*success  200 2*" "$("$work/epoll" <"$work/urls")"
+
+if $with_fleet; then
+    "$work/fleet" redis://127.0.0.1:1 /examples-fleet "$work/absent" >"$work/fleet.out" 2>"$work/fleet.err" &
+    member=$!
+    tries=0
+    while [ $tries -lt 200 ] && { ! grep -q '^breaker open' "$work/fleet.out" || [ ! -s "$work/fleet.err" ]; }; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    kill -TERM $member
+    status=0
+    wait $member || status=$?
+    member=
+    expect "fleet, ends on a signal" 0 $status
+    expect "fleet, on its own without Redis" "*breaker open*switchgear_fleet_up{space=\"default\"} 0*" \
+        "$(cat "$work/fleet.out")"
+    expect "fleet, says why" "127.0.0.1:1: connect: Connection refused*" "$(cat "$work/fleet.err")"
+fi

@@ -1,0 +1,173 @@
+/* A circuit of many hosts, through Redis. The dependency is a file, so that it can be broken and
+ * healed by hand; two panels on one host are two hosts to the fleet:
+ *
+ *     cc fleet.c $(pkg-config --cflags --libs switchgear-fleet) -pthread -o fleet
+ *     touch up
+ *     ./fleet redis://127.0.0.1:6379 /shop-a up &
+ *     ./fleet redis://127.0.0.1:6379 /shop-b up &
+ *     rm up; sleep 10; touch up
+ *
+ * Each prints a line when what it sees changes, until Ctrl-C. Kill Redis meanwhile: calls go on.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <switchgear/fleet_run.h>
+#include <switchgear/gate.h>
+#include <switchgear/switchgear.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct carrier {
+    swg_fleet *fleet;
+    const char *url;
+    int stop_fd;
+    int error;
+} carrier;
+
+/* For a scrape by a web server of one's own; here once, at the end. */
+static void print_metrics(const swg_fleet *fleet)
+{
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    const int64_t wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
+    const size_t bytes = swg_fleet_metrics_write(fleet, swg_clock_ns(), wall_ms, NULL, 0) + 1;
+    char *text = malloc(bytes);
+    if (text != NULL) {
+        swg_fleet_metrics_write(fleet, swg_clock_ns(), wall_ms, text, bytes);
+        fputs(text, stdout);
+        free(text);
+    }
+}
+
+/* Each shard has a mode of its own; the one of our circuit will do. */
+static void event(void *arg, const swg_fleet_event *event)
+{
+    const carrier *c = arg;
+    if (event->kind == SWG_FLEET_EVENT_MODE &&
+        event->shard == swg_fleet_shard(c->fleet, "payments")) {
+        fprintf(stderr, "mode %s\n", swg_fleet_mode_name((swg_fleet_mode)event->value));
+    }
+}
+
+/* What it says of errors is enough for a log: once each, and with the place. */
+static void trouble(void *arg, const char *what)
+{
+    (void)arg;
+    fprintf(stderr, "%s\n", what);
+}
+
+static void *carry(void *arg)
+{
+    carrier *c = arg;
+    c->error = swg_fleet_run(c->fleet, SWG_FLEET_RUN(.url = c->url, .stop_fd = c->stop_fd,
+                                                     .event = event, .trouble = trouble, .arg = c));
+    return NULL;
+}
+
+/* Whose the URL's user, password and database are: the client's, not the transport's. */
+static int join(carrier *c, swg_panel *panel)
+{
+    swg_fleet_url url;
+    const char *reason = NULL;
+    if (swg_fleet_url_parse(&url, c->url, &reason) != SWG_OK) {
+        fprintf(stderr, "the URL %s\n", reason);
+        return SWG_EINVAL;
+    }
+    uint64_t chance[2];
+    char host[41] = "";
+    if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance ||
+        gethostname(host, sizeof host - 1) != 0) {
+        return SWG_ESYS;
+    }
+    return swg_fleet_open(&c->fleet, panel,
+                          SWG_FLEET(.reporter = chance[0], .host = host,
+                                    .user = url.user[0] != '\0' ? url.user : NULL,
+                                    .password = url.password[0] != '\0' ? url.password : NULL,
+                                    .database = url.database),
+                          chance[1], swg_clock_ns());
+}
+
+static swg_verdict call(swg_circuit *circuit, const char *file)
+{
+    swg_permit permit;
+    const swg_verdict verdict = swg_acquire(circuit, &permit, swg_clock_ns());
+    if (verdict == SWG_PERMITTED) {
+        const bool ok = access(file, F_OK) == 0;
+        swg_release(circuit, &permit, ok ? SWG_SUCCESS : SWG_FAILURE, swg_clock_ns());
+    }
+    return verdict;
+}
+
+/* Twenty calls a second until the signal comes. Printed are the breaker of this host, what the
+ * fleet says over it (its gate), and what became of the calls so far. */
+static void work(swg_circuit *circuit, const char *file, int stop_fd)
+{
+    static const char *const gates[] = {"none", "open", "probing", "ramp", "forced"};
+    unsigned permitted = 0, rejected = 0;
+    uint32_t state = SWG_STATE_COUNT, gate = 0;
+    struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
+    while (poll(&stop, 1, 50) == 0) {
+        swg_snapshot now;
+        *(call(circuit, file) == SWG_PERMITTED ? &permitted : &rejected) += 1;
+        swg_circuit_read(circuit, swg_clock_ns(), &now);
+        if (now.state != state || now.gate != gate) {
+            printf("breaker %-9s gate %-7s permitted %u, rejected %u\n",
+                   swg_state_name((swg_state)now.state), now.gate < 5 ? gates[now.gate] : "?",
+                   permitted, rejected);
+            fflush(stdout);
+            state = now.state;
+            gate = now.gate;
+        }
+    }
+}
+
+/* Blocked in every thread, and read as a descriptor by both: SIGINT and SIGTERM. */
+static int stop_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        fprintf(stderr, "usage: %s URL /PANEL FILE\n", argv[0]);
+        return 2;
+    }
+    swg_panel *panel = NULL;
+    swg_circuit *payments = NULL;
+    carrier c = {.url = argv[1], .stop_fd = stop_signals()};
+    int error = c.stop_fd < 0 ? SWG_ESYS : swg_panel_open(&panel, argv[2], NULL);
+    if (error >= SWG_OK) {
+        error = swg_circuit_open(&payments, panel, "payments",
+                                 SWG_CIRCUIT(.failure_threshold = 5, .recovery_ms = 2000));
+    }
+    if (error >= SWG_OK) {
+        error = join(&c, panel);
+    }
+    pthread_t thread;
+    if (error >= SWG_OK && pthread_create(&thread, NULL, carry, &c) != 0) {
+        error = SWG_ESYS;
+    }
+    if (error >= SWG_OK) {
+        work(payments, argv[3], c.stop_fd);
+        pthread_join(thread, NULL);
+        error = c.error;
+        print_metrics(c.fleet);
+    }
+    if (error < SWG_OK) {
+        fprintf(stderr, "%s\n", swg_error_text(error));
+    }
+    swg_fleet_close(&c.fleet);
+    swg_panel_close(&panel);
+    return error < SWG_OK;
+}
