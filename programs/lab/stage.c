@@ -41,7 +41,7 @@ static const stage stages[] = {
     },
     {
         .name = "fleet",
-        .title = "one circuit for instances on many hosts, through a Redis that may die",
+        .title = "one circuit for many hosts, through a Redis that may die",
         .story = {"Two worlds live through the same outage at the same time. In one, instances",
                   "A, B and C have a circuit each, as on three hosts; in the other theirs are",
                   "one circuit of a fleet, through a redis-server that no call waits for. A gets",

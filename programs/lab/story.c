@@ -347,7 +347,7 @@ void story_keys(lab *l)
     static const char *const redis_lines[] = {
         "  k  kill Redis            f  freeze it    c  cut off instance A",
         "  r  restart it, empty     t  thaw it      m  mend its way",
-        "  From another terminal: switchgear lab redis kill, restart, freeze, thaw, cut B, heal",
+        "  The same from there: switchgear lab redis kill, restart, freeze, thaw, cut B",
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         out_line(&l->out, "%s", lines[i]);

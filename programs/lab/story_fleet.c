@@ -119,12 +119,9 @@ void story_mode(lab *l, int at)
 /* ---- what happens to Redis ----------------------------------------------------------------- */
 
 static const char *const done[] = {
-    "killed Redis (SIGKILL): it is gone",
-    "froze Redis (SIGSTOP): connections stay, nobody answers",
-    "thawed Redis: it answers again",
-    "restarted Redis, empty: it knows nothing",
-    "cut the way to Redis of Instance-",
-    "mended all ways to Redis",
+    "killed Redis (SIGKILL): it is gone", "froze Redis (SIGSTOP): connections stay, nobody answers",
+    "thawed Redis: it answers again",     "restarted Redis, empty: it knows nothing",
+    "cut the way to Redis of Instance-",  "mended all ways to Redis",
 };
 
 void story_redis(lab *l, const redis_order *order, bool by_somebody)
@@ -179,7 +176,7 @@ void story_span(lab *l, lab_span which)
     const span *first = &l->worlds[0].spans[which];
     json_t *list = json_array();
     if (!l->json)
-        out_line(&l->out, "%s            in the %s in which Redis was %s:%s",
+        out_line(&l->out, "%s            in %s in which Redis was %s:%s",
                  out_paint(&l->out, OUT_DIM), out_seconds(took, first->ended_ns - first->began_ns),
                  span_names[which], out_paint(&l->out, OUT_PLAIN));
     for (int i = 0; i < l->world_count; i++) {

@@ -100,7 +100,7 @@ static void cell_probes_each(char *text, const world *w, const tally_summary *s)
 
 static void cell_wasted(char *text, const world *w, const tally_summary *s)
 {
-    if (w->plan->breakers)
+    if (w->plan->breakers && s->tries.opened_ns)
         out_count(text, s->tries.wasted);
 }
 
@@ -133,9 +133,11 @@ static void cell_disagreed(char *text, const world *w, const tally_summary *s)
 
 static void cell_closed(char *text, const world *w, const tally_summary *s)
 {
-    if (w->plan->breakers && s->closed_after_ns >= 0)
+    if (!w->plan->breakers || !s->tries.opened_ns)
+        return;
+    if (s->closed_after_ns >= 0)
         out_seconds(text, s->closed_after_ns);
-    else if (w->plan->breakers)
+    else
         snprintf(text, TABLE_CELL, "never");
 }
 

@@ -33,7 +33,9 @@ static void print_world(lab *l, const world *w, const tally_summary *s)
     snprintf(text[4], OUT_NUMBER_MAX, "%.0f s", s->waited_s);
     out_count(text[5], s->tries.probes);
     out_seconds(text[6], s->disagreed_ns);
-    if (s->closed_after_ns < 0)
+    if (!s->tries.opened_ns)
+        snprintf(text[7], OUT_NUMBER_MAX, "-");
+    else if (s->closed_after_ns < 0)
         snprintf(text[7], OUT_NUMBER_MAX, "never");
     else
         out_seconds(text[7], s->closed_after_ns);

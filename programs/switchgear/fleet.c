@@ -62,6 +62,9 @@ int fleet_failed(const fleet *f, int error)
         int error, code;
     } codes[] = {{SWG_EINVAL, CLI_USAGE}, {SWG_ENOENT, CLI_NOBODY}, {SWG_EACCESS, CLI_FORBIDDEN}};
     fprintf(stderr, "switchgear: %s\n", f->trouble[0] ? f->trouble : swg_error_text(error));
+    if (!f->redis.password && strstr(f->trouble, "NOAUTH"))
+        fprintf(stderr, "Give a password: SWITCHGEAR_REDIS_PASSWORD in the environment, or "
+                        "redis://USER:PASSWORD@HOST\n");
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         if (codes[i].error == error)
             return codes[i].code;

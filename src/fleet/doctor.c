@@ -203,6 +203,20 @@ static int told_end(doctor *d)
     return result;
 }
 
+/* A sentinel talks like a server and holds nothing: whatever else is asked of it only confuses. */
+static bool is_sentinel(doctor *d)
+{
+    char mode[DOCTOR_WORD];
+
+    if (!swg__doctor_info(d, "redis_mode", mode) || strcmp(mode, "sentinel") != 0)
+        return false;
+    swg__doctor_fix(d,
+                    "redis%s+sentinel://%s/MASTER; its masters: redis-cli SENTINEL MASTERS there",
+                    d->v.url.tls ? "s" : "", d->node->address);
+    swg__doctor_say(d, SWG_FLEET_CHECK_ROLE, SWG_FLEET_PROBLEM, "a sentinel, not a server");
+    return true;
+}
+
 static int look_at(doctor *d, uint32_t number)
 {
     bool greeted = false;
@@ -213,6 +227,8 @@ static int look_at(doctor *d, uint32_t number)
         return result;
     find_scratch(d, number);
     d->info = swg__talk_ask(&d->node->talk, "INFO");
+    if (is_sentinel(d))
+        return SWG_OK;
     swg__doctor_clock(d, &d->clock_offset_us, &d->clock_error_us);
     for (size_t i = 0; i < sizeof at_each / sizeof *at_each && goes_on(d); i++) {
         if (at_each[i].writes && d->replica)

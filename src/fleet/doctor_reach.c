@@ -17,6 +17,9 @@ static void advise_tls(doctor *d)
         swg__doctor_fix(d, "this port does not speak TLS: use redis://, or redis.conf: tls-port");
     else if (strstr(why, "mismatch"))
         swg__doctor_fix(d, "use the name the certificate was made for, or make one for this name");
+    else if (!strstr(why, "TLS:"))
+        swg__doctor_fix(d,
+                        "a readable PEM file (ca_file, cert_file, key_file: --ca, --cert, --key)");
     else
         swg__doctor_fix(d, "trust who signed it (ca_file, --ca), or give the server another "
                            "(redis.conf: tls-cert-file)");
@@ -26,8 +29,11 @@ static void advise_reach(doctor *d)
 {
     switch (d->node->talk.end) {
     case TALK_NOBODY:
-        swg__doctor_fix(d, "is it running, does it listen there (redis.conf: bind, port, "
-                           "unixsocket), does a firewall stand between?");
+        if (strstr(d->v.why, "name look-up"))
+            swg__doctor_fix(d, "is the name right, and known to this host: getent hosts NAME");
+        else
+            swg__doctor_fix(d, "is it running, does it listen there (redis.conf: bind, port, "
+                               "unixsocket), does a firewall stand between?");
         break;
     case TALK_LATE:
         swg__doctor_fix(
@@ -64,7 +70,8 @@ static int no_talk(doctor *d)
 static int not_let_in(doctor *d)
 {
     if (!d->v.password)
-        swg__doctor_fix(d, "give a password: redis://USER:PASSWORD@HOST, redis://:PASSWORD@HOST");
+        swg__doctor_fix(
+            d, "give a password: SWITCHGEAR_REDIS_PASSWORD, or redis://USER:PASSWORD@HOST");
     else
         swg__doctor_fix(d, "another password or user; who there is: redis-cli ACL LIST");
     swg__doctor_say(d, SWG_FLEET_CHECK_AUTH, SWG_FLEET_PROBLEM, "%s", d->v.why);

@@ -46,6 +46,17 @@ static void say_tls(net_link *l, const char *what)
     ERR_clear_error();
 }
 
+/* A file of ours is of no use. The first error is the cause, those after it are its consequences.
+ */
+static bool useless(net_link *l, const char *file, const char *lacks)
+{
+    const unsigned long code = ERR_peek_error();
+    say(l, file, ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : lacks);
+    ERR_clear_error();
+    errno = EACCES;
+    return false;
+}
+
 static bool load(net_link *l, const swg_fleet_run_config *c)
 {
     ERR_clear_error();
@@ -57,22 +68,14 @@ static bool load(net_link *l, const swg_fleet_run_config *c)
     SSL_CTX_set_verify(l->tls, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(l->tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (c->ca_file ? SSL_CTX_load_verify_locations(l->tls, c->ca_file, NULL) != 1
-                   : SSL_CTX_set_default_verify_paths(l->tls) != 1) {
-        say_tls(l, c->ca_file ? c->ca_file : "the system's certificates");
-        errno = EACCES;
-        return false;
-    }
-    if (c->cert_file && SSL_CTX_use_certificate_chain_file(l->tls, c->cert_file) != 1) {
-        say_tls(l, c->cert_file);
-        errno = EACCES;
-        return false;
-    }
+                   : SSL_CTX_set_default_verify_paths(l->tls) != 1)
+        return useless(l, c->ca_file ? c->ca_file : "the system's certificates",
+                       "holds no certificate (PEM)");
+    if (c->cert_file && SSL_CTX_use_certificate_chain_file(l->tls, c->cert_file) != 1)
+        return useless(l, c->cert_file, "holds no certificate (PEM)");
     const char *key = c->key_file ? c->key_file : c->cert_file;
-    if (c->cert_file && SSL_CTX_use_PrivateKey_file(l->tls, key, SSL_FILETYPE_PEM) != 1) {
-        say_tls(l, key);
-        errno = EACCES;
-        return false;
-    }
+    if (c->cert_file && SSL_CTX_use_PrivateKey_file(l->tls, key, SSL_FILETYPE_PEM) != 1)
+        return useless(l, key, "holds no private key (PEM) of our certificate");
     return true;
 }
 

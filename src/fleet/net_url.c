@@ -116,7 +116,7 @@ static const char *tail(swg_fleet_url *u, const char *rest)
     const char *end = rest + strcspn(rest, "/");
     if (u->kind == SWG_FLEET_SENTINEL) {
         if (end == rest || !decode(u->master, sizeof u->master, rest, end))
-            return "does not name the master, or too long: redis+sentinel://HOST/MASTER";
+            return "does not name the master: redis+sentinel://HOST/MASTER, at most 127 bytes";
         rest = *end ? end + 1 : end;
     }
     if (*rest && !number(&u->database, rest, DATABASE_MAX))
