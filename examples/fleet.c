@@ -44,17 +44,23 @@ static void print_metrics(const swg_fleet *fleet)
     }
 }
 
-/* Each shard has a mode of its own; the one of our circuit will do. */
+/* Each shard has a mode and errors of its own; those of our circuit's will do. A server that has
+ * not seen the script yet is given it: no news. */
 static void event(void *arg, const swg_fleet_event *event)
 {
     const carrier *c = arg;
-    if (event->kind == SWG_FLEET_EVENT_MODE &&
-        event->shard == swg_fleet_shard(c->fleet, "payments")) {
+    if (event->shard != swg_fleet_shard(c->fleet, "payments")) {
+        return;
+    }
+    if (event->kind == SWG_FLEET_EVENT_MODE) {
         fprintf(stderr, "mode %s\n", swg_fleet_mode_name((swg_fleet_mode)event->value));
+    } else if (event->kind == SWG_FLEET_EVENT_ERROR && event->value != SWG_FLEET_NOSCRIPT) {
+        fprintf(stderr, "%s: %s\n", swg_fleet_error_name((swg_fleet_error)event->value),
+                event->text);
     }
 }
 
-/* What it says of errors is enough for a log: once each, and with the place. */
+/* What stands in the way, and where: once, until it works again. */
 static void trouble(void *arg, const char *what)
 {
     (void)arg;

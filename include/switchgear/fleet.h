@@ -20,6 +20,8 @@
  * The client's only effect on calls is each circuit's gate (gate.h). Whatever happens to Redis or
  * to the client, calls never wait for it. One client a panel; it must be ticked in time.
  *
+ * With no event loop to lend it, swg_fleet_run() (fleet_run.h) is the transport.
+ *
  * All times are nanoseconds of the panel's clock, CLOCK_MONOTONIC. Except where another is named,
  * Threads: one thread at a time. */
 #ifndef SWITCHGEAR_FLEET_H

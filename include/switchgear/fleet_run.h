@@ -1,6 +1,7 @@
 /* The transport of a fleet's client (fleet.h), for those who have no event loop to lend it: one
  * blocking function for a thread of the caller's choosing. One Redis, Redis Sentinel or Redis
- * Cluster, over TCP, UNIX sockets or TLS, each step under a deadline. */
+ * Cluster, over TCP, UNIX sockets or TLS, each step under a deadline. Link with
+ * pkg-config switchgear-fleet; a whole program: examples/fleet.c. */
 #ifndef SWITCHGEAR_FLEET_RUN_H
 #define SWITCHGEAR_FLEET_RUN_H
 
@@ -55,8 +56,8 @@ int swg_fleet_url_parse(swg_fleet_url *parsed, const char *url, const char **rea
 typedef struct swg_fleet_run_config {
     uint32_t size;
     uint32_t connect_ms; /* 1 000; 10 to 60 000: for name, connection and TLS together */
-    const char *url;     /* required. Its user, password and database are those of the client: give
-                            them to swg_fleet_open() */
+    const char *url;     /* required. Its user, password and database are those of the client: take
+                            them out with swg_fleet_url_parse() and give them to swg_fleet_open() */
     const char *ca_file; /* TLS: PEM file of who may sign; NULL: the system's */
     const char *cert_file; /* TLS: ours, PEM; NULL: none */
     const char *key_file;

@@ -113,15 +113,35 @@ static bool is_choice(const char *word, const char *const *choices)
     return false;
 }
 
+/* As one would type it: a time in the largest unit that divides it. */
+static void show_limit(char to[32], const cli_option *o, int64_t value)
+{
+    static const struct {
+        int64_t ms;
+        const char *name;
+    } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    size_t unit = 0;
+    while (value % units[unit].ms != 0)
+        unit++;
+    if (o->kind == CLI_DURATION && value != 0)
+        snprintf(to, 32, "%lld%s", (long long)(value / units[unit].ms), units[unit].name);
+    else
+        snprintf(to, 32, "%lld%s", (long long)value,
+                 o->kind == CLI_DURATION  ? "ms"
+                 : o->kind == CLI_PERCENT ? "%"
+                                          : "");
+}
+
 static int check_number(const cli_args *args, const cli_given *given, bool parsed, const char *kind)
 {
     const cli_option *o = given->option;
-    const char *unit = o->kind == CLI_DURATION ? "ms" : o->kind == CLI_PERCENT ? "%" : "";
+    char min[32], max[32];
     if (!parsed)
         return cli_usage(args, "--%s wants %s, not '%s'", o->name, kind, given->text);
+    show_limit(min, o, o->min);
+    show_limit(max, o, o->max);
     if (given->number < o->min || given->number > o->max)
-        return cli_usage(args, "--%s is %lld%s to %lld%s, not '%s'", o->name, (long long)o->min,
-                         unit, (long long)o->max, unit, given->text);
+        return cli_usage(args, "--%s is %s to %s, not '%s'", o->name, min, max, given->text);
     return CLI_FINE;
 }
 

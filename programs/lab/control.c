@@ -65,12 +65,14 @@ int lab_redis_tell(const cli_args *args, const redis_order *order)
 {
     json_t *answer;
     out o;
-    uint16_t port = (uint16_t)(service_port(args) + REDIS_PORT - SERVICE_PORT);
+    const uint16_t usual = (uint16_t)(service_port(args) + REDIS_PORT - SERVICE_PORT);
+    const uint16_t port = (uint16_t)cli_number(args, "port", usual);
     out_open(&o, stdout, cli_text(args, "color", NULL));
     if (!control_redis(port, order, &answer)) {
         fprintf(stderr,
                 "no Redis of a lab answers on port %u\nStart one: switchgear lab fleet, or "
-                "switchgear lab redis; or name the port of the service with --ports\n",
+                "switchgear lab redis; or name its port with --port, or that of the service with "
+                "--ports\n",
                 port);
         return CLI_NOBODY;
     }

@@ -234,8 +234,10 @@ static const cli_command commands[] = {
     {
         .name = "doctor",
         .summary = "Is this Redis fit for a fleet? What was seen, and what to do about it.",
-        .details = "Exit code 0: fit (notes and warnings allowed), 3: a problem was found, 4: "
-                   "nothing to talk to, 1: could not finish. " PASSWORD,
+        .details =
+            "Exit code 0: fit (notes and warnings allowed), 3: a problem was found, 4: "
+            "nothing to talk to, 1: could not finish. Through a pipe, tab-separated: severity, "
+            "check, node, what was seen, what to do. " PASSWORD,
         .example = "switchgear fleet doctor redis://10.0.0.5:6379",
         .arguments = "URL",
         .arguments_min = 1,
@@ -246,7 +248,12 @@ static const cli_command commands[] = {
     {
         .name = "status",
         .summary = "The circuits of the fleet as Redis holds them.",
-        .details = "Reads only. Exit code 5: a circuit that was named is not known. " PASSWORD,
+        .details =
+            "Reads only. Exit code 5: a circuit that was named is not known. Through a pipe, "
+            "tab-separated: name, state, since, until, backoff; reporters that have calls, "
+            "that see it bad, whose own breaker is open; calls, failures, slow ones, local "
+            "failures; probes out, passed, failed, lost; quarantined, revision, epoch, "
+            "shard. " PASSWORD,
         .example = "switchgear fleet status redis://10.0.0.5:6379 payments",
         .arguments = "URL [NAME]...",
         .arguments_min = 1,
@@ -295,7 +302,8 @@ static const cli_command commands[] = {
     {
         .name = "audit",
         .summary = "Who ordered what and why, oldest first.",
-        .details = "Redis keeps the last 256 orders of each shard. " PASSWORD,
+        .details = "Redis keeps the last 256 orders of each shard. Through a pipe, tab-separated: "
+                   "time, circuit, from, to, for how many ms, who, why, epoch. " PASSWORD,
         .example = "switchgear fleet audit redis://10.0.0.5:6379",
         .arguments = "URL",
         .arguments_min = 1,

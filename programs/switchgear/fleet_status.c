@@ -43,7 +43,7 @@ static const char *note_of(char note[NOTE_MAX], const swg_fleet_status *s)
 static void show_head(out *o, int width)
 {
     out_line(o, "%s  %-*s  %-9s  %-24s  %-24s  %9s  %7s  %6s  %5s%s", out_paint(o, OUT_DIM), width,
-             "CIRCUIT", "STATE", "SINCE", "UNTIL", "REPORTERS", "CALLS", "FAILED", "SLOW",
+             "CIRCUIT", "STATE", "SINCE", "UNTIL", "REPORTING", "CALLS", "FAILED", "SLOW",
              out_paint(o, OUT_PLAIN));
 }
 

@@ -70,7 +70,7 @@ int swg__visit_ask_sentinel(visit *v, node *sentinel, swg_fleet_address *master)
         if (!reply)
             result = swg__visit_end_of(v, sentinel);
         else if (reply->type == REDIS_REPLY_NIL)
-            swg__visit_why(v, sentinel->address, "it knows no master of the name in the URL");
+            swg__visit_why(v, sentinel->address, "it knows no master of that name");
         else
             result = swg__visit_refused(v, reply, sentinel->address);
     }

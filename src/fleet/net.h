@@ -86,6 +86,7 @@ void swg__net_peer(char peer[NET_PEER_MAX], const char *role, const net_link *li
 /* net_line.c */
 /* The connection is over: `why`, or what the link says. When to try again is the client's say. */
 void swg__line_drop(struct net_run *r, struct net_line *l, const char *why, int64_t now);
+void swg__line_refused(struct net_run *r, const struct net_line *l, const char *words);
 /* Goes to another place; NULL: to none. */
 void swg__line_aim(struct net_run *r, struct net_line *l, const swg_fleet_address *to, int64_t now);
 bool swg__line_is_at(const struct net_line *l, const swg_fleet_address *a);

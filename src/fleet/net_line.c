@@ -22,6 +22,14 @@ static void tell(struct net_run *r, const struct net_line *l, const char *what)
     swg__net_tell(r, peer, what);
 }
 
+/* The server may hang up on whom it does not know: that alone would not say why. */
+void swg__line_refused(struct net_run *r, const struct net_line *l, const char *words)
+{
+    char what[NET_TROUBLE_MAX];
+    snprintf(what, sizeof what, "refused, is it the right user and password? %s", words);
+    tell(r, l, what);
+}
+
 void swg__line_close(struct net_run *r, struct net_line *l)
 {
     if (l->up)

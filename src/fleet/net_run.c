@@ -32,6 +32,9 @@ static bool take_events(struct net_run *r, int64_t now)
     for (; swg_fleet_poll(r->fleet, &event); any = true) {
         if (event.kind == SWG_FLEET_EVENT_GIVE_UP || event.kind == SWG_FLEET_EVENT_READONLY)
             close_line(r, &event, now);
+        if (event.kind == SWG_FLEET_EVENT_ERROR && event.value == SWG_FLEET_AUTH &&
+            event.link < r->links)
+            swg__line_refused(r, &r->lines[event.link], event.text);
         if (r->url.kind == SWG_FLEET_CLUSTER)
             swg__cluster_event(r, &event, now);
         if (r->config.event)

@@ -96,6 +96,7 @@ static const trouble_row trouble_rows[] = {
     {"rediss://:secret@127.0.0.1:%d", true, "ca.pem", "IP address mismatch"},
     {"rediss://:secret@localhost:%d", false, "ca.pem", "TLS"}, /* it speaks plainly */
     {"redis://:secret@localhost:%d", true, NULL, "read"},      /* it does not */
+    {"redis://:wrong@localhost:%d", false, NULL, "refused, is it the right user and password?"},
     {"redis://127.0.0.1:1", false, NULL, "127.0.0.1:1: connect: Connection refused"},
     {"redis://[::1]:1", false, NULL, "[::1]:1: connect: "},
     {"unix:///nowhere/at/all", false, NULL, "/nowhere/at/all: connect: No such file"},
