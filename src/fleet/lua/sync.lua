@@ -1,9 +1,9 @@
 -- sync: one exchange of one reporter with one shard. Everything up to the call of clock() only checks.
-local min = math.min
+local min, match, format, concat = math.min, string.match, string.format, table.concat
 local kcfg = K[4]
 local WANT, RESULTS, ENTRIES = 64, 16, 256
 local NUMBER, CALLS, DAY = 9007199254740991, 10000000, 86400000000
-local LEASE_MAX, ALIVE, IDLE_MS = 60000000, 10000000, 86400000
+local LEASE_MAX, ALIVE, IDLE_MS, FAR = 60000000, 10000000, 86400000, 8000000000000000
 
 -- window calls_min failure_pct slow_pct quorum cap probes need fail_limit expiry_limit open open_max
 -- lease ramp quarantine
@@ -35,25 +35,35 @@ local function result(i)
   return {id = F(ep) .. '/' .. me .. '/' .. F(seq) .. '.' .. index, outcome = outcome}
 end
 
+-- The eleven numbers of an entry, at once: most of what an entry costs is text made into numbers. One
+-- with too many digits is out of its range.
+local NUMBERS = '^' .. string.rep('(%d+) ', 11) .. '$'
+
 local function entry(i, k)
-  local e = {name = text(i, 63, NAME), kb = K[k], kx = K[k + 1], kl = K[k + 2], kq = K[k + 3]}
-  key(k, ':b:' .. e.name) key(k + 1, ':x:' .. e.name) key(k + 2, ':l:' .. e.name) key(k + 3, ':q:' .. e.name)
-  e.seq, e.cep, e.cst, e.crem = int(i + 1, 1, NUMBER), int(i + 2, 0, NUMBER), int(i + 3, 0, 4), int(i + 4, 0, DAY)
-  e.n = int(i + 5, 0, CALLS)
-  e.f, e.s = int(i + 6, 0, e.n), int(i + 7, 0, e.n)
-  e.l = int(i + 8, 0, e.n - e.f)
-  e.lopen, e.want, e.rev = int(i + 9, 0, 1), int(i + 10, 0, WANT), int(i + 11, 0, 2147483647)
+  local name = text(i, 63, NAME)
+  if not A[i + 13] then fail('SWGARG', 'count of arguments') end
+  key(k, ':b:' .. name) key(k + 1, ':x:' .. name) key(k + 2, ':l:' .. name) key(k + 3, ':q:' .. name)
+  local seq, cep, cst, crem, n, f, s, l, lopen, want, rev = match(concat(A, ' ', i + 1, i + 11) .. ' ', NUMBERS)
+  if not seq then fail('SWGARG', 'number at ' .. (i + 1) .. ' to ' .. (i + 11)) end
+  seq, cep, cst, crem, n, f, s, l = tonumber(seq), tonumber(cep), tonumber(cst), tonumber(crem), tonumber(n),
+    tonumber(f), tonumber(s), tonumber(l)
+  lopen, want, rev = tonumber(lopen), tonumber(want), tonumber(rev)
+  if seq < 1 or seq > NUMBER or cep > NUMBER or cst > 4 or crem > DAY or n > CALLS or f + l > n or s > n
+    or lopen > 1 or want > WANT or rev > 2147483647 then
+    fail('SWGARG', 'range at ' .. (i + 1) .. ' to ' .. (i + 11))
+  end
+  local e = {name = name, kb = K[k], kx = K[k + 1], kl = K[k + 2], kq = K[k + 3], seq = seq, cep = cep, cst = cst,
+    crem = crem, n = n, f = f, s = s, l = l, lopen = lopen, want = want, rev = rev}
   e.raw = A[i + 12]
-  if not e.raw then fail('SWGARG', 'config at ' .. (i + 12)) end
   if e.raw ~= '' then
     e.offer = config(e.raw)
     if not e.offer then fail('SWGARG', 'config at ' .. (i + 12)) end
-    e.raw = table.concat(e.offer, '|')
+    e.raw = concat(e.offer, '|')
   end
   e.results = {}
-  local n = int(i + 13, 0, RESULTS)
-  for r = 1, n do e.results[r] = result(i + 10 + 4 * r) end
-  return e, i + 14 + 4 * n
+  local count = int(i + 13, 0, RESULTS)
+  for r = 1, count do e.results[r] = result(i + 10 + 4 * r) end
+  return e, i + 14 + 4 * count
 end
 
 local function request()
@@ -138,9 +148,8 @@ local function is_bad(v, n, f, s)
     or (v[SLOW] > 0 and s > 0 and s * 100 >= v[SLOW] * n)
 end
 
-local TOTALS = {'n', 'f', 's', 'l', 'bad', 'bad2', 'lrep', 'vote', 'vote2', 'rep'}
-
--- A reporter's share of the totals, in their order.
+-- What a reporter adds to the totals, in their order; and the totals themselves, whose twelfth is a
+-- time before which no record expires.
 local function shares(r, n, f, s, l, bad, bad2, lopen)
   r[1], r[2], r[3], r[4], r[5], r[6], r[7] = n, f, s, l, bad, bad2, l > 0 and 1 or 0
   r[8], r[9], r[10] = l == 0 and lopen or 0, lopen, (n > 0 or lopen == 1) and 1 or 0
@@ -149,9 +158,19 @@ end
 
 local function record(raw)
   local q, n, f, s, l, b, b2, o, x =
-    string.match(raw, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([01])|([01])|([01])|(%d+)$')
+    match(raw, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([01])|([01])|([01])|(%d+)$')
+  if not q then fail('SWGDATA', 'r') end
   return shares({seq = tonumber(q), expiry = tonumber(x)}, tonumber(n), tonumber(f), tonumber(s),
     tonumber(l), tonumber(b), tonumber(b2), tonumber(o))
+end
+
+local function totals(raw)
+  if not raw then return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, first = FAR} end
+  local n, f, s, l, b, b2, lr, v, v2, rp, x =
+    match(raw, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)$')
+  if not n then fail('SWGDATA', 't') end
+  return {tonumber(n), tonumber(f), tonumber(s), tonumber(l), tonumber(b), tonumber(b2), tonumber(lr),
+    tonumber(v), tonumber(v2), tonumber(rp), first = tonumber(x)}
 end
 
 local function add(t, r, sign)
@@ -159,6 +178,7 @@ local function add(t, r, sign)
 end
 
 local function sweep(e, t)
+  if now < t.first then return false end
   local dead = call('ZRANGEBYSCORE', e.kx, '-inf', F(now), 'LIMIT', 0, 8)
   for _, d in ipairs(dead) do
     local raw = call('HGET', e.kb, 'r:' .. d)
@@ -167,7 +187,9 @@ local function sweep(e, t)
     if d == me then t.mine = nil end
   end
   if #dead > 0 then call('ZREM', e.kx, unpack(dead)) end
-  return #dead > 0
+  local next = call('ZRANGE', e.kx, 0, 0, 'WITHSCORES')
+  t.first = next[2] and tonumber(next[2]) or FAR
+  return true
 end
 
 -- One reporter with much traffic must not outvote the rest: its counts shrink to the cap.
@@ -200,16 +222,16 @@ end
 
 -- Absolute summaries, replaced, never added: a request that comes twice or late changes nothing.
 local function evidence(e)
-  local b = call('HMGET', e.kb, 'r:' .. me, unpack(TOTALS))
-  local t = {mine = b[1] and record(b[1])}
-  for i = 1, 10 do t[i] = tonumber(b[i + 1] or '0') end
+  local b = call('HMGET', e.kb, 't', 'r:' .. me)
+  local t = totals(b[1])
+  t.mine = b[2] and record(b[2])
   local dirty, fresh = sweep(e, t), nil
   if e.seq > (t.mine and t.mine.seq or 0) then
     local r, win = summary(e), e.v[WIN]
     r.expiry = t.mine and t.mine.expiry or 0
     if r.expiry - now < win or r.expiry - now > 2 * win then
       r.expiry = now + win + floor(win / 4)
-      fresh = r.expiry
+      fresh, t.first = r.expiry, min(t.first, r.expiry)
     end
     if t.mine then add(t, t.mine, -1) end
     add(t, r, 1)
@@ -217,14 +239,15 @@ local function evidence(e)
   end
   judge(e, t)
   if e.st ~= CLOSED or not dirty then return end
-  local h = {}
-  for i, name in ipairs(TOTALS) do h[2 * i - 1], h[2 * i] = name, F(t[i]) end
+  local all = format('%.0f|%.0f|%.0f|%.0f|%d|%d|%d|%d|%d|%d|%.0f', t[1], t[2], t[3], t[4], t[5], t[6], t[7],
+    t[8], t[9], t[10], t.first)
   local r = t.mine
   if r then
-    h[21], h[22] = 'r:' .. me, F(r.seq) .. '|' .. r[1] .. '|' .. r[2] .. '|' .. r[3] .. '|' .. r[4]
-      .. '|' .. r[5] .. '|' .. r[6] .. '|' .. r[9] .. '|' .. F(r.expiry)
+    call('HSET', e.kb, 't', all, 'r:' .. me, format('%.0f|%d|%d|%d|%d|%d|%d|%d|%.0f', r.seq, r[1], r[2], r[3],
+      r[4], r[5], r[6], r[9], r.expiry))
+  else
+    call('HSET', e.kb, 't', all)
   end
-  call('HSET', e.kb, unpack(h))
   if fresh then
     call('ZADD', e.kx, F(fresh), me)
     expire_keys(e.v[WIN] / 250, e.kb, e.kx)
