@@ -37,6 +37,8 @@ enum {
     CLIENT_SLOTS = 10, /* of a window */
     CLIENT_LEASES = SWG_STEP_RESULTS,
     CLIENT_WANT = 8,
+    CLIENT_ENTRIES =
+        128, /* of a request: half of what may be, for others wait while a script runs */
     CLIENT_EVENTS = 64,
     CLIENT_ORDERS = 8,
     CLIENT_SPACE = 32,
@@ -156,7 +158,7 @@ enum { ORDER_FREE, ORDER_WAITS, ORDER_SENT };
 struct client_order {
     int state;
     uint32_t number, shard;
-    int64_t due;
+    int64_t due, first; /* when to send it, and when that was tried first */
     struct swg_step_order order;
 };
 

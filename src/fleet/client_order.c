@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define RETRY_NS (100 * MS)
+#define PATIENCE_NS (10000 * MS)
 
 static void answer(swg_fleet *fleet, struct client_order *o, int error, int64_t epoch,
                    const char *text)
@@ -76,6 +77,7 @@ int64_t swg__client_order_tick(swg_fleet *fleet, int64_t now)
             swg_wire_admin(&fleet->wire, swg_fleet_admin_sha1, shard->tag, clock, &o->order);
             if (swg__client_put(fleet, shard->link, EXPECT_ORDER, i, now))
                 o->state = ORDER_SENT;
+            o->first = o->first == 0 ? now : o->first;
             o->due = now + RETRY_NS;
         }
         if (o->state == ORDER_WAITS)
@@ -84,11 +86,22 @@ int64_t swg__client_order_tick(swg_fleet *fleet, int64_t now)
     return next;
 }
 
-/* What did not run may be tried again; of all else the operator is told. */
+/* What did not run may be tried again for a while; of all else the operator is told. A shard that
+ * has moved is found by its next exchange. */
 static bool again(swg_fleet_error error)
 {
-    return error == SWG_FLEET_NOSCRIPT || error == SWG_FLEET_BUSY || error == SWG_FLEET_LOADING ||
-           error == SWG_FLEET_TRYAGAIN;
+    switch (error) {
+    case SWG_FLEET_NOSCRIPT:
+    case SWG_FLEET_BUSY:
+    case SWG_FLEET_LOADING:
+    case SWG_FLEET_TRYAGAIN:
+    case SWG_FLEET_MOVED:
+    case SWG_FLEET_ASK:
+    case SWG_FLEET_CLUSTERDOWN:
+        return true;
+    default:
+        return false;
+    }
 }
 
 void swg__client_order_reply(swg_fleet *fleet, uint32_t which, uint32_t link,
@@ -103,7 +116,7 @@ void swg__client_order_reply(swg_fleet *fleet, uint32_t which, uint32_t link,
         fleet->stats.errors[error]++;
         if (error == SWG_FLEET_NOSCRIPT)
             swg__client_load_scripts(fleet, link, now);
-        if (!again(error)) {
+        if (!again(error) || now - o->first > PATIENCE_NS) {
             answer(fleet, o, SWG_EPROTO, 0, reply->str);
             return;
         }

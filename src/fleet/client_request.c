@@ -128,7 +128,7 @@ static void add_entries(swg_fleet *fleet, struct client_shard *shard, int need, 
     struct swg_step_request *q = &fleet->request;
     uint32_t turn = shard->turn;
 
-    for (uint32_t i = 0; i < shard->count && q->entries < SWG_STEP_ENTRIES; i++) {
+    for (uint32_t i = 0; i < shard->count && q->entries < CLIENT_ENTRIES; i++) {
         uint32_t place = (turn + i) % shard->count;
         struct client_circuit *c = fleet->circuits[shard->circuits[place]];
 

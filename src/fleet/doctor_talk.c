@@ -25,9 +25,9 @@ static void finish(talk *t, talk_end end, const char *why)
 
 static void wait_link(talk *t, int64_t now)
 {
-    int64_t until = net_link_due(&t->link, now);
+    int64_t until = swg__link_due(&t->link, now);
     struct pollfd fd = {.fd = t->link.fd,
-                        .events = net_link_wants(&t->link, t->out_sent < t->out_used)};
+                        .events = swg__link_wants(&t->link, t->out_sent < t->out_used)};
 
     if (until > t->deadline_ns)
         until = t->deadline_ns;
@@ -50,7 +50,7 @@ static void come_up(talk *t)
 {
     int64_t now = swg_clock_ns();
 
-    while (!net_link_step(&t->link, now)) {
+    while (!swg__link_step(&t->link, now)) {
         if (t->link.state == NET_DOWN) {
             not_up(t);
             return;
@@ -88,7 +88,7 @@ bool swg__talk_open(talk *t, const swg_fleet_url *url, const swg_fleet_run_confi
                     int64_t deadline_ns)
 {
     *t = (talk){.deadline_ns = deadline_ns};
-    if (!net_link_open(&t->link, url, config)) {
+    if (!swg__link_open(&t->link, url, config)) {
         finish(t, t->link.trouble[0] ? TALK_REFUSED : TALK_NO_MEMORY, t->link.trouble);
         return false;
     }
@@ -101,7 +101,7 @@ bool swg__talk_open(talk *t, const swg_fleet_url *url, const swg_fleet_run_confi
 
 void swg__talk_close(talk *t)
 {
-    net_link_close(&t->link);
+    swg__link_close(&t->link);
     if (t->reader)
         redisReaderFree(t->reader);
     free(t->out);
@@ -167,7 +167,7 @@ static void write_some(talk *t)
 {
     while (t->out_sent < t->out_used) {
         const ssize_t sent =
-            net_link_write(&t->link, t->out + t->out_sent, t->out_used - t->out_sent);
+            swg__link_write(&t->link, t->out + t->out_sent, t->out_used - t->out_sent);
 
         if (sent < 0)
             finish(t, TALK_LOST, t->link.trouble);
@@ -182,7 +182,7 @@ static void write_some(talk *t)
 static bool read_some(talk *t)
 {
     char bytes[ROOM];
-    const ssize_t count = net_link_read(&t->link, bytes, sizeof bytes);
+    const ssize_t count = swg__link_read(&t->link, bytes, sizeof bytes);
 
     if (count < 0)
         finish(t, TALK_LOST, t->link.trouble);

@@ -74,7 +74,7 @@ bool swg__ask_auth(net_ask *ask, const char *user, const char *password)
 static bool send_all(net_ask *ask, net_link *link)
 {
     while (ask->sent < ask->used) {
-        const ssize_t sent = net_link_write(link, ask->out + ask->sent, ask->used - ask->sent);
+        const ssize_t sent = swg__link_write(link, ask->out + ask->sent, ask->used - ask->sent);
         if (sent <= 0)
             return sent == 0;
         ask->sent += (size_t)sent;
@@ -106,7 +106,7 @@ static int receive(net_ask *ask, net_link *link, redisReply **reply)
     char bytes[ROOM];
     int result = next(ask, link, reply);
     for (int i = 0; i < TURNS && result == 0; i++) {
-        const ssize_t count = net_link_read(link, bytes, sizeof bytes);
+        const ssize_t count = swg__link_read(link, bytes, sizeof bytes);
         if (count <= 0)
             return (int)count;
         result = redisReaderFeed(ask->reader, bytes, (size_t)count) == REDIS_OK

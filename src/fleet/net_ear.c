@@ -27,7 +27,7 @@ void swg__ear_step(struct net_run *r, int64_t now)
         const struct net_line *host = host_of(r);
         ear->aimed = host != NULL;
         if (host)
-            net_link_aim(&ear->link, &host->link.to);
+            swg__link_aim(&ear->link, &host->link.to);
     }
     swg__line_step(r, ear, now);
 }

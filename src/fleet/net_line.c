@@ -27,12 +27,12 @@ void swg__line_close(struct net_run *r, struct net_line *l)
     if (l->up)
         swg_fleet_disconnected(r->fleet, l->number, swg_clock_ns());
     swg__ask_end(&l->greeting);
-    net_link_close(&l->link);
+    swg__link_close(&l->link);
 }
 
 void swg__line_drop(struct net_run *r, struct net_line *l, const char *why, int64_t now)
 {
-    net_link_drop(&l->link);
+    swg__link_drop(&l->link);
     swg__ask_end(&l->greeting);
     l->up = false;
     l->link.due_ns = swg_fleet_disconnected(r->fleet, l->number, now);
@@ -58,7 +58,7 @@ void swg__line_aim(struct net_run *r, struct net_line *l, const swg_fleet_addres
     l->aimed = to != NULL;
     if (!to)
         return;
-    net_link_aim(&l->link, to);
+    swg__link_aim(&l->link, to);
     const int64_t soon = now + (int64_t)swg__client_random(r->fleet, 1000 * MS);
     l->link.due_ns = swg__client_min(l->link.due_ns, soon);
 }
@@ -130,7 +130,7 @@ void swg__line_step(struct net_run *r, struct net_line *l, int64_t now)
         return;
     if (is_greeting(l)) {
         greeted(r, l, now);
-    } else if (net_link_step(&l->link, now)) {
+    } else if (swg__link_step(&l->link, now)) {
         if (!l->greets)
             hand_over(r, l, now);
         else if (!greet(r, l))
@@ -157,7 +157,7 @@ static void prove(struct net_run *r, struct net_line *l, int64_t now)
 void swg__line_input(struct net_run *r, struct net_line *l, int64_t now)
 {
     for (int i = 0; i < TURNS && l->up && l->readable; i++) {
-        const ssize_t count = net_link_read(&l->link, r->bytes, NET_BYTES);
+        const ssize_t count = swg__link_read(&l->link, r->bytes, NET_BYTES);
         if (count == 0)
             break;
         if (count < 0)
@@ -178,7 +178,7 @@ void swg__line_output(struct net_run *r, struct net_line *l, int64_t now)
         swg_fleet_output(r->fleet, l->number, &out, &count);
         if (count == 0)
             return;
-        const ssize_t sent = net_link_write(&l->link, out, count);
+        const ssize_t sent = swg__link_write(&l->link, out, count);
         if (sent < 0)
             swg__line_drop(r, l, NULL, now);
         if (sent <= 0)
@@ -193,12 +193,12 @@ short swg__line_wants(const struct net_run *r, const struct net_line *l)
     size_t count = l->greeting.used - l->greeting.sent;
     if (l->up)
         swg_fleet_output(r->fleet, l->number, &out, &count);
-    return net_link_wants(&l->link, count > 0);
+    return swg__link_wants(&l->link, count > 0);
 }
 
 int64_t swg__line_due(const struct net_line *l, int64_t now)
 {
     if (!l->aimed || l->waits || l->up)
         return NEVER;
-    return is_greeting(l) ? l->link.due_ns : net_link_due(&l->link, now);
+    return is_greeting(l) ? l->link.due_ns : swg__link_due(&l->link, now);
 }

@@ -76,7 +76,7 @@ static bool load(net_link *l, const swg_fleet_run_config *c)
     return true;
 }
 
-bool net_link_open(net_link *l, const swg_fleet_url *url, const swg_fleet_run_config *c)
+bool swg__link_open(net_link *l, const swg_fleet_url *url, const swg_fleet_run_config *c)
 {
     *l = (net_link){.fd = -1,
                     .connect_ns = (c->connect_ms ? c->connect_ms : 1000) * MS,
@@ -87,7 +87,7 @@ bool net_link_open(net_link *l, const swg_fleet_url *url, const swg_fleet_run_co
     return !url->tls || load(l, c);
 }
 
-void net_link_share(net_link *l, const net_link *with)
+void swg__link_share(net_link *l, const net_link *with)
 {
     *l = (net_link){.to = with->to,
                     .tls = with->tls,
@@ -99,7 +99,7 @@ void net_link_share(net_link *l, const net_link *with)
         SSL_CTX_up_ref(l->tls);
 }
 
-void net_link_aim(net_link *l, const swg_fleet_address *to)
+void swg__link_aim(net_link *l, const swg_fleet_address *to)
 {
     l->to = *to;
 }
@@ -140,7 +140,7 @@ static void close_socket(net_link *l)
     l->fd = -1;
 }
 
-void net_link_drop(net_link *l)
+void swg__link_drop(net_link *l)
 {
     close_socket(l);
     forget_addresses(l);
@@ -149,9 +149,9 @@ void net_link_drop(net_link *l)
     l->due_ns = 0;
 }
 
-void net_link_close(net_link *l)
+void swg__link_close(net_link *l)
 {
-    net_link_drop(l);
+    swg__link_drop(l);
     l->query = NULL; /* if there is one still, it is the resolver's */
     SSL_CTX_free(l->tls);
     l->tls = NULL;
@@ -316,7 +316,7 @@ static void shaking(net_link *l)
     }
 }
 
-bool net_link_step(net_link *l, int64_t now)
+bool swg__link_step(net_link *l, int64_t now)
 {
     static const char *const doing[] = {"", "name look-up", "connect", "TLS", ""};
     if (l->state == NET_UP || (l->state == NET_DOWN && now < l->due_ns))
@@ -340,7 +340,7 @@ bool net_link_step(net_link *l, int64_t now)
         l->state = NET_DOWN;
     }
     if (l->state == NET_DOWN)
-        net_link_drop(l);
+        swg__link_drop(l);
     return false;
 }
 
@@ -365,7 +365,7 @@ static ssize_t tls_moved(net_link *l, int result, short wanted)
     return 0;
 }
 
-ssize_t net_link_read(net_link *l, void *bytes, size_t room)
+ssize_t swg__link_read(net_link *l, void *bytes, size_t room)
 {
     if (l->ssl) {
         ERR_clear_error();
@@ -380,7 +380,7 @@ ssize_t net_link_read(net_link *l, void *bytes, size_t room)
     return count < 0 ? 0 : count;
 }
 
-ssize_t net_link_write(net_link *l, const void *bytes, size_t count)
+ssize_t swg__link_write(net_link *l, const void *bytes, size_t count)
 {
     if (l->ssl) {
         ERR_clear_error();
@@ -392,7 +392,7 @@ ssize_t net_link_write(net_link *l, const void *bytes, size_t count)
     return sent < 0 ? 0 : sent;
 }
 
-short net_link_wants(const net_link *l, bool output)
+short swg__link_wants(const net_link *l, bool output)
 {
     switch (l->state) {
     case NET_CONNECTING:
@@ -406,7 +406,7 @@ short net_link_wants(const net_link *l, bool output)
     }
 }
 
-int64_t net_link_due(const net_link *l, int64_t now)
+int64_t swg__link_due(const net_link *l, int64_t now)
 {
     if (l->state == NET_RESOLVING)
         return now + RESOLVE_POLL_NS < l->due_ns ? now + RESOLVE_POLL_NS : l->due_ns;

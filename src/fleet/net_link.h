@@ -28,27 +28,27 @@ typedef struct net_link {
 } net_link;
 
 /* False with errno EINVAL/EACCES/ENOMEM; link->trouble says what is wrong. */
-bool net_link_open(net_link *link, const swg_fleet_url *url, const swg_fleet_run_config *config);
-void net_link_close(net_link *link); /* and all it holds */
+bool swg__link_open(net_link *link, const swg_fleet_url *url, const swg_fleet_run_config *config);
+void swg__link_close(net_link *link); /* and all it holds */
 
 /* Another connection to the same place, with the same certificates. */
-void net_link_share(net_link *link, const net_link *with);
+void swg__link_share(net_link *link, const net_link *with);
 
 /* Where it goes the next time. It must be down. */
-void net_link_aim(net_link *link, const swg_fleet_address *to);
+void swg__link_aim(net_link *link, const swg_fleet_address *to);
 
 /* Goes on with what it is at. True: it has just come up. When it fails it is down, with due_ns 0:
  * the owner says when to try again. */
-bool net_link_step(net_link *link, int64_t now_ns);
+bool swg__link_step(net_link *link, int64_t now_ns);
 
-void net_link_drop(net_link *link);
+void swg__link_drop(net_link *link);
 
 /* Bytes moved; 0: not now; -1: the connection is over, link->trouble says how. */
-ssize_t net_link_read(net_link *link, void *bytes, size_t room);
-ssize_t net_link_write(net_link *link, const void *bytes, size_t count);
+ssize_t swg__link_read(net_link *link, void *bytes, size_t room);
+ssize_t swg__link_write(net_link *link, const void *bytes, size_t count);
 
 /* What to poll for, and until when at the latest. */
-short net_link_wants(const net_link *link, bool output);
-int64_t net_link_due(const net_link *link, int64_t now_ns);
+short swg__link_wants(const net_link *link, bool output);
+int64_t swg__link_due(const net_link *link, int64_t now_ns);
 
 #endif

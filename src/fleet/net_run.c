@@ -106,7 +106,7 @@ static void open_lines(struct net_run *r, const net_link *first)
 {
     for (uint32_t i = 0; i <= r->links; i++) {
         struct net_line *l = &r->lines[i];
-        net_link_share(&l->link, first);
+        swg__link_share(&l->link, first);
         l->number = i < r->links ? i : SWG_FLEET_EAR;
         l->aimed = i < r->links && r->url.kind == SWG_FLEET_SINGLE;
         l->greets = i < r->links && r->url.kind == SWG_FLEET_SENTINEL;
@@ -115,7 +115,7 @@ static void open_lines(struct net_run *r, const net_link *first)
 
 static void open_scout(struct net_run *r, const net_link *first)
 {
-    net_link_share(&r->scout.link, first);
+    swg__link_share(&r->scout.link, first);
     r->scout.runs = r->url.kind != SWG_FLEET_SINGLE;
     if (r->scout.runs) /* not all hosts the first one */
         r->scout.place = (uint32_t)swg__client_random(r->fleet, r->url.seeds);
@@ -130,15 +130,15 @@ static void tell_opening(struct net_run *r, const char *what)
 static int carry(struct net_run *r)
 {
     net_link first;
-    if (!net_link_open(&first, &r->url, &r->config)) {
+    if (!swg__link_open(&first, &r->url, &r->config)) {
         const int result = errno == EACCES ? SWG_EACCESS : SWG_ENOMEM;
         tell_opening(r, first.trouble);
-        net_link_close(&first);
+        swg__link_close(&first);
         return result;
     }
     open_lines(r, &first);
     open_scout(r, &first);
-    net_link_close(&first);
+    swg__link_close(&first);
     if (r->config.strict)
         swg__strict_attach(r->config.strict, true);
     while (!wait_until(r, turn(r, swg_clock_ns())))

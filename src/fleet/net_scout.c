@@ -38,7 +38,7 @@ static void name(const struct net_run *r, char peer[NET_PEER_MAX])
 
 static void leave(struct net_scout *s)
 {
-    net_link_drop(&s->link);
+    swg__link_drop(&s->link);
     swg__ask_end(&s->ask);
     s->asked = false;
 }
@@ -167,9 +167,9 @@ static void connect_step(struct net_run *r, int64_t now)
     if (s->link.state == NET_DOWN) {
         if (!place(r, s->place))
             next_place(r);
-        net_link_aim(&s->link, place(r, s->place));
+        swg__link_aim(&s->link, place(r, s->place));
     }
-    if (net_link_step(&s->link, now)) {
+    if (swg__link_step(&s->link, now)) {
         if (!greet(r))
             swg__scout_failed(r, "no memory", now);
     } else if (s->link.state == NET_DOWN) {
@@ -192,7 +192,7 @@ void swg__scout_step(struct net_run *r, int64_t now)
 
 short swg__scout_wants(const struct net_scout *s)
 {
-    return net_link_wants(&s->link, s->ask.sent < s->ask.used);
+    return swg__link_wants(&s->link, s->ask.sent < s->ask.used);
 }
 
 int64_t swg__scout_due(const struct net_scout *s, int64_t now)
@@ -201,11 +201,11 @@ int64_t swg__scout_due(const struct net_scout *s, int64_t now)
         return NEVER;
     if (s->link.state == NET_UP)
         return s->asked ? s->due_ns : s->ask_ns;
-    return s->link.state == NET_DOWN ? s->ask_ns : net_link_due(&s->link, now);
+    return s->link.state == NET_DOWN ? s->ask_ns : swg__link_due(&s->link, now);
 }
 
 void swg__scout_close(struct net_run *r)
 {
     leave(&r->scout);
-    net_link_close(&r->scout.link);
+    swg__link_close(&r->scout.link);
 }

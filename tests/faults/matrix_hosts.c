@@ -49,12 +49,12 @@ static int trip_and_hold(void)
 
 static bool eight_reported(void)
 {
-    return redis_sum(1) == 8;
+    return redis_total(1) == 8;
 }
 
 static bool nothing_reported(void)
 {
-    return redis_sum(1) == 0;
+    return redis_total(1) == 0;
 }
 
 /* Its record is gone after 1.25 windows, so that it does not add to what comes later. */
@@ -236,7 +236,7 @@ static bool no_trip(void)
 
 static bool all_five_reported(void)
 {
-    return redis_number("ZCARD " T ":x:c0") == 5 && redis_sum(0) > 250;
+    return redis_number("ZCARD " T ":x:c0") == 5 && redis_total(0) > 250;
 }
 
 /* Two are a quorum: whether it trips is then a matter of the rate alone. */

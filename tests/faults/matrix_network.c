@@ -123,7 +123,7 @@ static int failures;
 
 static bool all_failures_told(void)
 {
-    return redis_sum(1) == failures;
+    return redis_total(1) == failures;
 }
 
 /* Counted once, however often it is said. */

@@ -78,9 +78,10 @@ redisReply *redis_ask(const char *format, ...) __attribute__((format(printf, 1, 
 redisReply *redis_tell(int which, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void redis_do(const char *command); /* fails the test on an error reply */
 long long redis_number(const char *command);
-/* Of circuit c0, as Redis has it (docs/design/fleet-wire.md); -1: not there. */
-long long redis_view(int field); /* 0 epoch, 1 state, 2 until, 3 backoff */
-long long redis_sum(int field);  /* 0 calls, 1 failures of the dependency */
+/* A field of `HGET T:st c0`: 0 epoch, 1 state, 2 until, 3 backoff; -1: not there. */
+long long redis_view(int field);
+/* The totals of what hosts say of c0: 0 calls, 1 failures; -1: nobody says anything. */
+long long redis_total(int place);
 #define T "swg1:{faults:0}"
 
 void host_start(int i);

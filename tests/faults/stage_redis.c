@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -140,26 +139,22 @@ long long redis_number(const char *command)
     return number;
 }
 
-/* A number out of a text of numbers joined by |. */
-static long long part(const char *command, int index)
+long long redis_total(int place)
 {
-    redisReply *r = redis_ask(command, NULL);
-    const char *at = r->type == REDIS_REPLY_STRING ? r->str : NULL;
-    for (; at && index > 0; index--) {
-        at = strchr(at, '|');
-        at = at ? at + 1 : NULL;
-    }
-    const long long number = at ? atoll(at) : -1;
+    redisReply *r = redis_ask("HGET " T ":b:c0 t");
+    long long v[2] = {-1, -1};
+    if (r->type == REDIS_REPLY_STRING)
+        ck_assert_int_eq(sscanf(r->str, "%lld|%lld", &v[0], &v[1]), 2);
     freeReplyObject(r);
-    return number;
+    return v[place];
 }
 
 long long redis_view(int field)
 {
-    return part("HGET " T ":st c0", field);
-}
-
-long long redis_sum(int field)
-{
-    return part("HGET " T ":b:c0 t", field);
+    redisReply *r = redis_ask("HGET " T ":st c0");
+    long long v[4] = {-1, -1, -1, -1};
+    if (r->type == REDIS_REPLY_STRING)
+        sscanf(r->str, "%lld|%lld|%lld|%lld", &v[0], &v[1], &v[2], &v[3]);
+    freeReplyObject(r);
+    return v[field];
 }

@@ -271,6 +271,18 @@ static void add_replica(int of)
     host_until(&host, is_replica, &node[of], "it is a replica");
 }
 
+static bool is_copied(live_host *h, const void *state)
+{
+    redisContext *c = server_connect(&node[REPLICA]);
+
+    freeReplyObject(redisCommand(c, "READONLY"));
+    redisReply *copy = redisCommand(c, "HGET swg1:{default:%u}:st db", h->shard);
+    const bool same = copy && copy->str && strcmp(copy->str, state) == 0;
+    freeReplyObject(copy);
+    redisFree(c);
+    return same;
+}
+
 static bool is_listened_to(live_host *h, const void *dead)
 {
     uint64_t listeners = 0;
@@ -295,6 +307,7 @@ START_TEST(a_replica_takes_the_place_of_its_master)
     host_until(&host, is_listened_to, &nobody, "hints are heard");
     host_trip(&host);
     stored(dead, before);
+    host_until(&host, is_copied, before, "the replica knows");
     host_forget(&host);
     server_kill(&node[dead]);
     host_until_mode(&host, SWG_FLEET_LOCAL);

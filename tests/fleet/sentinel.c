@@ -225,7 +225,7 @@ START_TEST(the_client_follows_the_master)
 {
     char before[128];
 
-    snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%s,127.0.0.1:%s,localhost:%s/cache",
+    snprintf(url, sizeof url, "redis+sentinel://127.0.0.1:%s,127.0.0.1:%s,127.0.0.1:%s/cache",
              number(&sentinel[0]), number(&sentinel[1]), number(&sentinel[2]));
     host_start(&host, SWG_FLEET_RUN(.url = url), SWG_FLEET(.shards = SHARDS));
     host_until(&host, is_fleet_on, &redis[0], "in the fleet");

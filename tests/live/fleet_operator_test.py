@@ -173,7 +173,7 @@ class Status(OperatorTest):
 
     def test_a_circuit_known_by_its_evidence_alone(self):
         tag, later, earlier = "swg1:{default:11}", 9 * 10**15, 10**15
-        self.redis.cli("HSET", f"{tag}:b:payments", "n", "99", "r:a", f"1|10|5|2|1|1|1|0|{later}",
+        self.redis.cli("HSET", f"{tag}:b:payments", "t", "99|0|0|0|0|0|0|0|0|0|0", "r:a", f"1|10|5|2|1|1|1|0|{later}",
                        "r:b", f"1|4|0|0|0|0|0|1|{later}", "r:c", f"1|0|0|0|0|0|0|0|{later}",
                        "r:gone", f"1|70|70|0|0|1|1|1|{earlier}")
         for key in (f"{tag}:x:payments", "swg1:{default:99}:x:a", "swg1:{default2:1}:x:b",
