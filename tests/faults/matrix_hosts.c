@@ -334,8 +334,7 @@ static void thousand_breakers(void)
                                                                .shards = 2,
                                                                .calls_min = 4,
                                                                .window_ms = 20000,
-                                                               .recovery_ms = 1500,
-                                                               .unchecked = true});
+                                                               .recovery_ms = 1500});
     s.dependency->probe_ms = 0;
     s.dependency->broken = true;
     make_calls(0, 5000);
