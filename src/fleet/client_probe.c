@@ -171,8 +171,8 @@ void swg__client_acknowledged(swg_fleet *fleet, struct client_circuit *c, int64_
 }
 
 /* Permits are for those with calls to make: calls were turned away lately and had no permit for it
- * yet, or the permits they were the cause of went back unused. The latter do not ask in the exchange
- * that brings them back: they would have them again before anybody else could. */
+ * yet, or the permits they were the cause of went back unused. The latter do not ask in the
+ * exchange that brings them back: they would have them again before anybody else could. */
 int swg__client_wants(const struct client_circuit *c, int64_t now)
 {
     uint64_t turned_away = c->refused - c->told_refused;
