@@ -97,7 +97,10 @@ void out_status(out *o, const char *text)
         return;
     clear_status(o);
     if (text) {
+        /* not wrapped: of two rows only the last could be taken away again */
+        fputs("\033[?7l", o->file);
         put(o, text);
+        fputs("\033[?7h", o->file);
         o->status_shown = true;
     }
     fflush(o->file);

@@ -41,7 +41,7 @@ void out_open(out *o, FILE *file, const char *color);
 void out_line(out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* On a terminal, shows a line at the bottom that the next line or status replaces. Elsewhere
- * nothing. NULL takes it away. */
+ * nothing. NULL takes it away. What the terminal is too narrow for is not shown. */
 void out_status(out *o, const char *text);
 
 /* The escape that begins a style, or ends all (OUT_PLAIN); "" without colour. */
