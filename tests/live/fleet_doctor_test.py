@@ -175,7 +175,9 @@ class Tls(DoctorTest):
         self.expect(self.doctor(f"rediss://127.0.0.1:{server.tls_port}", "--ca", ours, code=PROBLEM),
                     "tls", "problem", "mismatch")
         self.expect(self.doctor(url, "--ca", "/nowhere.pem", code=PROBLEM), "tls", "problem",
-                    "/nowhere.pem")
+                    "/nowhere.pem: No such file", "PEM")
+        self.expect(self.doctor(url, "--ca", "/etc/passwd", code=PROBLEM), "tls", "problem",
+                    "holds no certificate")
         plain = f"rediss://localhost:{server.port}"  # waits for a line that never ends
         self.expect(self.doctor(plain, "--ca", ours, "--timeout", "700ms", code=FAILED), "reach",
                     "problem", "does not speak TLS")
@@ -416,6 +418,9 @@ class Several(DoctorTest):
         self.assertIn("no master of that name", findings[0][3])
         findings = self.several(f"redis+sentinel://127.0.0.1:{master.port}/shop", PROBLEM)
         self.assertEqual(self.problems(findings), {"sentinel"})
+        findings = self.several(f"redis://127.0.0.1:{watch.ports[0]}", PROBLEM)
+        self.assertEqual(self.problems(findings), {"role"})
+        self.assertIn("a sentinel, not a server", str(findings))
 
         watch.kill(0)
         findings = self.several(watch.url(), FINE)
