@@ -174,6 +174,7 @@ void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t 
     struct swg_wire_clock clock = {0, ""};
 
     shard->once = SWG_NONE;
+    shard->sent_once = once;
     shard->seq = ++fleet->seq;
     build(fleet, shard, now);
     if (once && !ask_once(fleet, link, now))
