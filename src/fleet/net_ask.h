@@ -11,6 +11,7 @@ typedef struct net_ask {
     redisReplyObjectFunctions usual, functions;
     char *out;
     size_t used, sent;
+    size_t pending; /* bytes of a reply still incomplete, at least */
     bool auth; /* its answer comes first */
 } net_ask;
 
