@@ -319,6 +319,38 @@ START_TEST(what_a_lease_brought_at_its_end_is_not_the_next_ones)
 }
 END_TEST
 
+static bool is_answered(swg_fleet_event *e)
+{
+    swg_fleet_tick(fleet, now);
+    while (swg_fleet_poll(fleet, e)) {
+        if (e->kind == SWG_FLEET_EVENT_ORDER)
+            return true;
+    }
+    return false;
+}
+
+START_TEST(an_order_nobody_takes_is_given_up)
+{
+    swg_fleet_event e;
+    int number;
+
+    swg_fleet_disconnected(fleet, 0, now);
+    number = swg_fleet_order(fleet, "db", SWG_FLEET_FORCED_OPEN, 60000, "me", "test");
+    ck_assert(!is_answered(&e));
+    ck_assert_int_le(swg_fleet_tick(fleet, now), now + 10000 * MS);
+    now += 9999 * MS;
+    ck_assert(!is_answered(&e));
+    now += MS;
+    ck_assert(is_answered(&e));
+    ck_assert_int_eq((int)e.value, number);
+    ck_assert_int_eq(e.error, SWG_ESYS);
+    ck_assert_int_eq(swg_fleet_connected(fleet, 0, now), SWG_OK);
+    now += 100 * MS;
+    ck_assert(is_sent());
+    ck_assert(!is_answered(&e)); /* and not carried out after all */
+}
+END_TEST
+
 START_TEST(a_link_too_slow_is_given_up)
 {
     swg_fleet_event e;
@@ -474,6 +506,7 @@ int main(void)
     tcase_add_test(t, who_is_sent_in_a_circle_does_not_run_in_it);
     tcase_add_test(t, more_of_the_same_is_not_fetched_at_once);
     tcase_add_test(t, a_reply_without_end_is_cut_short);
+    tcase_add_test(t, an_order_nobody_takes_is_given_up);
     tcase_add_test(t, what_a_lease_brought_at_its_end_is_not_the_next_ones);
     tcase_add_test(t, a_link_too_slow_is_given_up);
     tcase_add_test(t, slots_are_those_of_redis_cluster);
