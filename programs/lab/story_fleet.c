@@ -119,12 +119,9 @@ void story_mode(lab *l, int at)
 /* ---- what happens to Redis ----------------------------------------------------------------- */
 
 static const char *const done[] = {
-    "killed Redis (SIGKILL): it is gone",
-    "froze Redis (SIGSTOP): connections stay, nobody answers",
-    "thawed Redis: it answers again",
-    "restarted Redis, empty: it knows nothing",
-    "cut the way to Redis of Instance-",
-    "mended all ways to Redis",
+    "killed Redis (SIGKILL): it is gone", "froze Redis (SIGSTOP): connections stay, nobody answers",
+    "thawed Redis: it answers again",     "restarted Redis, empty: it knows nothing",
+    "cut the way to Redis of Instance-",  "mended all ways to Redis",
 };
 
 void story_redis(lab *l, const redis_order *order, bool by_somebody)

@@ -168,6 +168,9 @@ static char *keep(const char *text)
 
 static int open_shards(swg_fleet *fleet, int64_t now)
 {
+    fleet->phase =
+        now + (int64_t)swg__client_random(fleet, (uint64_t)fleet->config.interval_ms * MS);
+    fleet->salt = swg__client_random(fleet, UINT64_MAX);
     fleet->shards = calloc(fleet->config.shards, sizeof *fleet->shards);
     if (!fleet->shards)
         return SWG_ENOMEM;
@@ -181,7 +184,7 @@ static int open_shards(swg_fleet *fleet, int64_t now)
         shard->slot = swg__client_crc16(tag, (size_t)length) % SWG_FLEET_SLOTS;
         shard->once = SWG_NONE;
         shard->pace = (int64_t)fleet->config.interval_ms * MS;
-        shard->due = now + (int64_t)swg__client_random(fleet, (uint64_t)shard->pace);
+        shard->due = fleet->phase;
         shard->mode_since = now;
         shard->last_error = -1;
     }

@@ -172,6 +172,8 @@ struct swg_fleet {
     redisReplyObjectFunctions functions, usual;
     uint64_t random;
     int64_t seq, rescan;
+    int64_t phase; /* when rounds began */
+    uint64_t salt;
     int64_t words, words_at; /* entries there is leave for, in thousandths, and since when */
     uint64_t journal;        /* read so far */
     int64_t opened, watch, ping;

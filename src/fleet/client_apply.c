@@ -188,10 +188,24 @@ static void acknowledge(swg_fleet *fleet, struct client_shard *shard, int64_t no
     }
 }
 
+/* Rounds come every pace, each up to a fifth of it off its time, and are the same for all shards of
+ * that pace: requests that leave together are one packet, and one system call at either end. */
+static int64_t next_round(const swg_fleet *fleet, int64_t pace, int64_t after)
+{
+    int64_t k = (after - fleet->phase) / pace, at;
+
+    do {
+        uint64_t hash = ((uint64_t)k ^ fleet->salt) * UINT64_C(0x9e3779b97f4a7c15);
+
+        at = fleet->phase + k++ * pace - pace / 5 +
+             (int64_t)((hash >> 32) % (uint64_t)(2 * pace / 5 + 1));
+    } while (at < after + pace / 2);
+    return at;
+}
+
 static void apply_header(swg_fleet *fleet, struct client_shard *shard, int64_t now)
 {
     const struct swg_step_reply *r = &fleet->reply;
-    int64_t jitter;
 
     shard->cursor = r->cursor;
     shard->reporters = r->reporters;
@@ -199,9 +213,7 @@ static void apply_header(swg_fleet *fleet, struct client_shard *shard, int64_t n
     swg__client_metrics_took(fleet, shard->round_trip);
     shard->pace = swg__client_min(
         swg__client_max(r->next * US, (int64_t)fleet->config.interval_ms * MS), PACE_MAX_NS);
-    jitter = shard->pace / 5;
-    shard->due = shard->sent_at + shard->pace - jitter +
-                 (int64_t)swg__client_random(fleet, (uint64_t)(2 * jitter) + 1);
+    shard->due = next_round(fleet, shard->pace, shard->sent_at);
     if (r->more && r->cursor > shard->sent_cursor)
         shard->due = now;
 }

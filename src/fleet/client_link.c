@@ -247,6 +247,7 @@ static bool exchange_reply(swg_fleet *fleet, uint32_t number, struct client_shar
         return false;
     }
     fleet->links[number].worked = true;
+    fleet->links[number].failures = 0; /* of what comes, not of what is long past */
     fleet->links[number].readonly = false;
     swg__client_apply(fleet, shard, now);
     return true;

@@ -172,19 +172,23 @@ void swg__client_acknowledged(swg_fleet *fleet, struct client_circuit *c, int64_
 }
 
 /* Permits are for those with calls to make: calls were turned away lately and had no permit for it
- * yet, or the permits they were the cause of went back unused. */
+ * yet, or the permits they were the cause of went back unused. The latter do not ask in the
+ * exchange that brings them back: they would have them again before anybody else could. */
 int swg__client_wants(const struct client_circuit *c, int64_t now)
 {
     uint64_t turned_away = c->refused - c->told_refused;
+    bool returns = false;
     int room = 0;
 
     if (now < c->wait_until || c->given > 0 || (now - c->refused_at >= INTEREST_NS && !c->asked))
         return 0;
     if (c->state != SWG_STEP_HALF && (c->state != SWG_STEP_OPEN || now < c->until))
         return 0;
-    for (int i = 0; i < CLIENT_LEASES; i++)
+    for (int i = 0; i < CLIENT_LEASES; i++) {
         room += c->lease[i].state == LEASE_FREE;
-    if (turned_away == 0 && (c->unused > 0 || c->asked))
+        returns |= c->lease[i].state == LEASE_DONE && c->lease[i].outcome == SWG_STEP_UNUSED;
+    }
+    if (turned_away == 0 && ((c->unused > 0 && !returns) || c->asked))
         turned_away = 1;
     room = (int)swg__client_min(room, CLIENT_WANT);
     return (int)swg__client_min((int64_t)swg__client_min((int64_t)turned_away, CLIENT_WANT), room);

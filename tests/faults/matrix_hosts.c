@@ -255,6 +255,25 @@ static void many_egresses_broken(void)
 
 /* ---- all together -------------------------------------------------------------------------- */
 
+static bool first_sees_it_closed(void)
+{
+    return s.hosts[0].report.views[SWG_CLOSED] == 1;
+}
+
+/* Hosts that were turned away and then fell silent have no calls to probe with, and ask all the
+ * same. They keep nothing from the one that has. */
+static void idle_hosts(void)
+{
+    stage_begin("idle hosts", &(stage_config){.probes = 1});
+    trip();
+    s.hosts[1].orders.period_us = s.hosts[2].orders.period_us = 0;
+    s.dependency->broken = false;
+    const int64_t start = swg_clock_ns();
+    UNTIL(first_sees_it_closed);
+    ck_assert_int_lt(swg_clock_ns() - start, 3000 * MS); /* 500, a few exchanges, a busy machine */
+    stage_end();
+}
+
 static bool everybody_had_permits(void)
 {
     return s.dependency->passed >= 2;
@@ -315,8 +334,7 @@ static void thousand_breakers(void)
                                                                .shards = 2,
                                                                .calls_min = 4,
                                                                .window_ms = 20000,
-                                                               .recovery_ms = 1500,
-                                                               .unchecked = true});
+                                                               .recovery_ms = 1500});
     s.dependency->probe_ms = 0;
     s.dependency->broken = true;
     make_calls(0, 5000);
@@ -337,6 +355,7 @@ const fault_row host_rows[] = {
     {"hosts", "prober paused past the lease", paused_past_its_lease},
     {"hosts", "one instance's egress broken", one_egress_broken},
     {"hosts", "K instances broken", many_egresses_broken},
+    {"hosts", "idle hosts", idle_hosts},
     {"hosts", "dependency recovers", dependency_recovers},
     {"hosts", "1,000 breakers trip at once", thousand_breakers},
     {0},

@@ -164,6 +164,28 @@ static void in_pieces(void)
     stage_end();
 }
 
+static uint64_t accepted_then;
+
+static bool first_is_back(void)
+{
+    return route_count(0, "accepted") > accepted_then && s.hosts[0].report.in_mode[SWG_FLEET_FLEET];
+}
+
+/* A link that was given up, came back and worked is not the worse for it the next time. */
+static void one_after_another(void)
+{
+    stage_begin("time-outs, one after another", &(stage_config){0});
+    for (int round = 0; round < 8; round++) {
+        const int64_t start = swg_clock_ns();
+        accepted_then = route_count(0, "accepted");
+        fault(0, "drop reply");
+        UNTIL(first_is_back);
+        /* 250 until it is given up, at most 200 of waiting, and a busy machine */
+        ck_assert_int_lt(swg_clock_ns() - start, 2500 * MS);
+    }
+    stage_end();
+}
+
 /* ---- no Redis to be had -------------------------------------------------------------------- */
 
 static uint64_t permitted_then[HOSTS_MAX];
@@ -275,6 +297,7 @@ const fault_row network_rows[] = {
     {"network", "reply lost, with a permit", grant_lost},
     {"network", "duplicated or late", duplicated_or_late},
     {"network", "replies in pieces, and cut short", in_pieces},
+    {"network", "time-outs, one after another", one_after_another},
     {"network", "Redis slow", redis_slow},
     {"network", "silent drop", silent_drop},
     {"network", "Redis down", redis_down},

@@ -36,7 +36,6 @@ typedef struct stage_config {
     bool clock;        /* Redis on a clock the test sets */
     const char *allow; /* what the checker may assume: "fresh", a shard was lost; "rollback", a
                           shard is an earlier one. NULL: neither */
-    bool unchecked;    /* too large for it */
     const char *url;   /* instead of a route of the proxy: no proxy, no Redis are started */
 } stage_config;
 

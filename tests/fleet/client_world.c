@@ -360,6 +360,7 @@ static void step(struct client_world *w)
         connect_host(w, h);
         end_calls(w, h);
         ck_assert_int_gt(swg_fleet_tick(h->fleet, w->now_ns), w->now_ns);
+        heed(w, i);
         if (h->up)
             carry(w, i);
         heed(w, i);
