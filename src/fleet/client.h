@@ -122,9 +122,10 @@ struct client_shard {
     int64_t cursor, reporters;
     char server[41];
     bool inflight;
-    bool sent_once; /* the request under way, or the last: by a link for it alone */
-    bool rush;                                  /* exchange again as soon as it may be */
-    bool again;                                 /* at once: somebody asked */
+    bool sent_once;     /* the request under way, or the last: by a link for it alone */
+    uint32_t sent_link; /* the link it went by */
+    bool rush;          /* exchange again as soon as it may be */
+    bool again;         /* at once: somebody asked */
     uint64_t asked, sent_ask, answered, failed; /* tickets */
     int64_t seq, sent_at, sent_cursor;          /* of the request under way */
     int64_t heard, hurried; /* latest epoch published; last exchange before its time */

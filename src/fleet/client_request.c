@@ -183,6 +183,7 @@ void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t 
 
     shard->once = SWG_NONE;
     shard->sent_once = once;
+    shard->sent_link = link;
     shard->seq = ++fleet->seq;
     build(fleet, shard, now);
     if (once && !ask_once(fleet, link, now))

@@ -29,6 +29,32 @@ START_TEST(who_is_sent_in_a_circle_does_not_run_in_it)
 }
 END_TEST
 
+/* A node that has no name for itself means the place where it was asked. */
+START_TEST(an_error_is_of_the_link_it_came_by)
+{
+    const char *bytes;
+    size_t count;
+    swg_fleet_event e;
+    swg_fleet *two;
+
+    ck_assert_int_eq(
+        swg_fleet_open(&two, panel, SWG_FLEET(.reporter = 2, .shards = 1, .links = 2), 5, now),
+        SWG_OK);
+    ck_assert_int_eq(swg_fleet_connected(two, 1, now), SWG_OK);
+    ck_assert_int_eq(swg_fleet_route_once(two, 0, 1), SWG_OK);
+    swg_fleet_tick(two, now);
+    swg_fleet_output(two, 1, &bytes, &count);
+    swg_fleet_sent(two, 1, count);
+    bytes = "+OK\r\n-MOVED 3999 :6381\r\n";
+    ck_assert_int_eq(swg_fleet_feed(two, 1, bytes, strlen(bytes), now), SWG_OK);
+    do
+        ck_assert(swg_fleet_poll(two, &e));
+    while (e.kind != SWG_FLEET_EVENT_MOVED);
+    ck_assert_uint_eq(e.link, 1);
+    swg_fleet_close(&two);
+}
+END_TEST
+
 #define MORE(cursor)                                                                               \
     "*9\r\n$16\r\n1790000000000000\r\n" SERVER "$5\r\n50000\r\n$1\r\n2\r\n$1\r\n" cursor           \
     "\r\n$1\r\n1\r\n*0\r\n*0\r\n*0\r\n"
@@ -147,6 +173,7 @@ int main(void)
 
     tcase_add_checked_fixture(t, start, stop);
     tcase_add_test(t, who_is_sent_in_a_circle_does_not_run_in_it);
+    tcase_add_test(t, an_error_is_of_the_link_it_came_by);
     tcase_add_test(t, more_of_the_same_is_not_fetched_at_once);
     tcase_add_test(t, a_reply_without_end_is_cut_short);
     tcase_add_test(t, what_a_lease_brought_at_its_end_is_not_the_next_ones);
