@@ -12,7 +12,7 @@ typedef struct net_ask {
     char *out;
     size_t used, sent;
     size_t pending; /* bytes of a reply still incomplete, at least */
-    bool auth; /* its answer comes first */
+    bool auth;      /* its answer comes first */
 } net_ask;
 
 /* A new connection: nothing said, nothing heard. False: no memory. */
