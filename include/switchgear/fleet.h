@@ -215,7 +215,8 @@ int swg_fleet_answered(const swg_fleet *fleet, const char *circuit, uint64_t tic
 
 /* Orders a circuit of the whole fleet SWG_FLEET_FORCED_OPEN or SWG_FLEET_DISABLED for `ttl_ms`
  * (1 000 to 30 days), or SWG_FLEET_CLOSED (ttl 0). `who` and `reason` are printable, 1 to 120
- * bytes, and kept in Redis. The answer is an event with the number this returns (1 and up).
+ * bytes, and kept in Redis. The answer is an event with the number this returns (1 and up); without
+ * a connection it comes after 10 s and is SWG_ESYS.
  * Errors: SWG_EINVAL, SWG_EFULL (8 orders are under way). */
 int swg_fleet_order(swg_fleet *fleet, const char *circuit, swg_fleet_state state, int64_t ttl_ms,
                     const char *who, const char *reason);

@@ -149,19 +149,28 @@ bool redis_order_parse(redis_order *order, const char *action, const char *insta
     return order->instance >= 0 && order->instance < STAGE_INSTANCES;
 }
 
-/* Waits until it was carried out. */
+/* Waits until no order is left. */
+static bool settle(keeper *k, const struct timespec *deadline)
+{
+    int late = 0;
+    while (k->ordered && !late)
+        late = pthread_cond_timedwait(&k->done, &k->lock, deadline);
+    return !late;
+}
+
+/* Waits until it was carried out; first for one that another gave. */
 static bool give_order(keeper *k, const redis_order *order)
 {
     struct timespec deadline;
-    int late = 0;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += ANSWER_S;
     pthread_mutex_lock(&k->lock);
-    k->order = *order;
-    k->ordered = true;
-    while (k->ordered && !late)
-        late = pthread_cond_timedwait(&k->done, &k->lock, &deadline);
-    bool fine = !late && !k->failed;
+    bool fine = settle(k, &deadline);
+    if (fine) {
+        k->order = *order;
+        k->ordered = true;
+        fine = settle(k, &deadline) && !k->failed;
+    }
     pthread_mutex_unlock(&k->lock);
     return fine;
 }

@@ -122,8 +122,10 @@ struct client_shard {
     int64_t cursor, reporters;
     char server[41];
     bool inflight;
-    bool rush;                                  /* exchange again as soon as it may be */
-    bool again;                                 /* at once: somebody asked */
+    bool sent_once;     /* the request under way, or the last: by a link for it alone */
+    uint32_t sent_link; /* the link it went by */
+    bool rush;          /* exchange again as soon as it may be */
+    bool again;         /* at once: somebody asked */
     uint64_t asked, sent_ask, answered, failed; /* tickets */
     int64_t seq, sent_at, sent_cursor;          /* of the request under way */
     int64_t heard, hurried; /* latest epoch published; last exchange before its time */
@@ -146,6 +148,7 @@ struct client_link {
     unsigned failures;
     int64_t heard; /* the last reply */
     redisReader *reader;
+    size_t pending; /* bytes of a reply still incomplete, at least */
     char *out;
     size_t out_used, out_room, out_sent;
     struct client_expect *expect;

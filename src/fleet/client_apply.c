@@ -83,7 +83,6 @@ static void set_times(struct client_circuit *c, const struct swg_step_view *v, i
         c->ramp_until = now + (ramp - v->age) * US;
 }
 
-/* A new epoch: nothing of the old one counts any more, neither evidence nor leases. */
 /* The fleet has let its probes find out: this host's own breaker need not once more. Not if a probe
  * of ours failed where the others passed, nor after a time on our own, when ours may know better.
  */
@@ -96,6 +95,7 @@ static void close_ours(const swg_fleet *fleet, struct client_circuit *c, int fro
         swg_gate_close(c->circuit, now);
 }
 
+/* A new epoch: nothing of the old one counts any more, neither evidence nor leases. */
 static void take_view(swg_fleet *fleet, struct client_circuit *c, const struct swg_step_view *v,
                       int64_t now)
 {
@@ -214,7 +214,7 @@ static void apply_header(swg_fleet *fleet, struct client_shard *shard, int64_t n
     shard->pace = swg__client_min(
         swg__client_max(r->next * US, (int64_t)fleet->config.interval_ms * MS), PACE_MAX_NS);
     shard->due = next_round(fleet, shard->pace, shard->sent_at);
-    if (r->more)
+    if (r->more && r->cursor > shard->sent_cursor)
         shard->due = now;
 }
 

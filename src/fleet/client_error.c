@@ -39,7 +39,7 @@ static void tell(swg_fleet *fleet, const struct client_shard *shard, uint32_t ki
 {
     swg_fleet_event event = {.kind = kind,
                              .shard = shard->number,
-                             .link = shard->link,
+                             .link = shard->sent_link,
                              .slot = shard->slot,
                              .value = (uint32_t)error,
                              .error = SWG_EPROTO};

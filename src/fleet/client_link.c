@@ -294,7 +294,8 @@ static int next_reply(swg_fleet *fleet, uint32_t number, int64_t now)
     if (redisReaderGetReply(link->reader, &reply) != REDIS_OK)
         return nonsense(fleet);
     if (!reply)
-        return link->reader->len - link->reader->pos > PENDING_MAX ? nonsense(fleet) : SWG_OK;
+        return link->pending > PENDING_MAX ? nonsense(fleet) : SWG_OK;
+    link->pending = link->reader->len - link->reader->pos;
     if (number == SWG_FLEET_EAR && swg__client_hint(fleet, reply, now)) {
         freeReplyObject(reply);
         return 1;
@@ -322,6 +323,7 @@ int swg_fleet_feed(swg_fleet *fleet, uint32_t number, const void *bytes, size_t 
     if (link->gave_up)
         return SWG_EPROTO;
     fleet->stats.bytes_in += count;
+    link->pending += count;
     if (count > 0 && redisReaderFeed(link->reader, bytes, count) != REDIS_OK)
         result = SWG_ENOMEM;
     else
@@ -366,6 +368,7 @@ int swg_fleet_route_once(swg_fleet *fleet, uint32_t shard, uint32_t link)
     if (!fleet || shard >= fleet->config.shards || link >= fleet->config.links)
         return SWG_EINVAL;
     fleet->shards[shard].once = link;
-    fleet->shards[shard].due = 0;
+    if (!fleet->shards[shard].sent_once) /* sent on a second time, it waits like any refused */
+        fleet->shards[shard].due = 0;
     return SWG_OK;
 }

@@ -6,8 +6,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const int64_t bounds_us[SWG_FLEET_BUCKETS - 1] = {500,   1000,  2000,   5000,   10000,
-                                                         20000, 50000, 100000, 200000, 500000};
+static const struct {
+    int64_t us;
+    const char *seconds;
+} bounds[SWG_FLEET_BUCKETS - 1] = {
+    {500, "0.0005"}, {1000, "0.001"}, {2000, "0.002"}, {5000, "0.005"}, {10000, "0.01"},
+    {20000, "0.02"}, {50000, "0.05"}, {100000, "0.1"}, {200000, "0.2"}, {500000, "0.5"}};
 
 enum family {
 #define FAMILY(name, type, help) FAMILY_##name,
@@ -72,38 +76,45 @@ void swg__client_metrics_took(swg_fleet *fleet, int64_t took)
 {
     int i = 0;
 
-    while (i < SWG_FLEET_BUCKETS - 1 && took > bounds_us[i] * US)
+    while (i < SWG_FLEET_BUCKETS - 1 && took > bounds[i].us * US)
         i++;
     fleet->stats.buckets[i]++;
     fleet->stats.took_ns += took > 0 ? (uint64_t)took : 0;
+}
+
+/* With a point, whatever the program's locale puts there. */
+static const char *seconds(char text[32], uint64_t us)
+{
+    snprintf(text, 32, "%" PRIu64 ".%06u", us / 1000000, (unsigned)(us % 1000000));
+    return text;
 }
 
 static void histogram(struct page *p, const swg_fleet_snapshot *s)
 {
     const char *name = families[FAMILY_sync_duration_seconds].name;
     uint64_t sum = 0;
+    char text[32];
 
     begin(p, FAMILY_sync_duration_seconds);
     for (int i = 0; i < SWG_FLEET_BUCKETS; i++) {
-        char bound[16] = "+Inf";
+        const char *bound = i < SWG_FLEET_BUCKETS - 1 ? bounds[i].seconds : "+Inf";
 
-        if (i < SWG_FLEET_BUCKETS - 1)
-            snprintf(bound, sizeof bound, "%g", (double)bounds_us[i] / 1e6);
         sum += s->buckets[i];
         put(p, "switchgear_fleet_%s_bucket{space=\"%s\",le=\"%s\"} %" PRIu64 "\n", name, p->space,
             bound, sum);
     }
-    put(p, "switchgear_fleet_%s_sum{space=\"%s\"} %.6f\n", name, p->space,
-        (double)s->took_ns / 1e9);
+    put(p, "switchgear_fleet_%s_sum{space=\"%s\"} %s\n", name, p->space,
+        seconds(text, s->took_ns / 1000));
     put(p, "switchgear_fleet_%s_count{space=\"%s\"} %" PRIu64 "\n", name, p->space, sum);
 }
 
 static void standing(struct page *p, const swg_fleet_snapshot *s, int64_t now, int64_t wall_ms)
 {
-    double sync = 0;
+    int64_t sync = 0;
+    char text[32];
 
     if (s->last_sync_ns != 0)
-        sync = (double)(wall_ms - (now - s->last_sync_ns) / MS) / 1e3;
+        sync = swg__client_max(wall_ms - (now - s->last_sync_ns) / MS, 0);
     one(p, FAMILY_up, s->modes[SWG_FLEET_FLEET] + s->modes[SWG_FLEET_REJOIN] == s->shards);
     begin(p, FAMILY_shards);
     for (int i = 0; i < SWG_FLEET_MODE_COUNT; i++)
@@ -112,7 +123,7 @@ static void standing(struct page *p, const swg_fleet_snapshot *s, int64_t now, i
     one(p, FAMILY_circuits, s->circuits);
     begin(p, FAMILY_last_sync_timestamp_seconds);
     series(p, FAMILY_last_sync_timestamp_seconds, NULL, NULL);
-    put(p, "%.3f\n", sync);
+    put(p, "%s\n", seconds(text, (uint64_t)sync * 1000));
 }
 
 static void states(struct page *p, const swg_fleet *fleet)

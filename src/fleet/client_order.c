@@ -62,26 +62,42 @@ int swg_fleet_order(swg_fleet *fleet, const char *circuit, swg_fleet_state state
     return SWG_EFULL;
 }
 
+static void send(swg_fleet *fleet, struct client_order *o, int64_t now)
+{
+    const struct client_shard *shard = &fleet->shards[o->shard];
+    const struct swg_wire_clock clock = {0, ""};
+
+    swg_wire_admin(&fleet->wire, swg_fleet_admin_sha1, shard->tag, clock, &o->order);
+    if (swg__client_put(fleet, shard->link, EXPECT_ORDER, (uint32_t)(o - fleet->orders), now))
+        o->state = ORDER_SENT;
+    o->due = now + RETRY_NS;
+}
+
+/* Returns when to look at it again. An order that could not be sent for so long is given up, lest
+ * it be carried out when nobody thinks of it any more. */
+static int64_t tick(swg_fleet *fleet, struct client_order *o, int64_t now)
+{
+    bool up = fleet->links[fleet->shards[o->shard].link].up;
+
+    o->first = o->first == 0 ? now : o->first;
+    if (up && now >= o->due)
+        send(fleet, o, now);
+    if (o->state != ORDER_WAITS)
+        return NEVER;
+    if (now - o->first >= PATIENCE_NS) {
+        answer(fleet, o, SWG_ESYS, 0, "no connection: it was not sent");
+        return NEVER;
+    }
+    return swg__client_min(up ? o->due : NEVER, o->first + PATIENCE_NS);
+}
+
 int64_t swg__client_order_tick(swg_fleet *fleet, int64_t now)
 {
-    struct swg_wire_clock clock = {0, ""};
     int64_t next = NEVER;
 
     for (uint32_t i = 0; i < CLIENT_ORDERS; i++) {
-        struct client_order *o = &fleet->orders[i];
-        const struct client_shard *shard = &fleet->shards[o->shard];
-
-        if (o->state != ORDER_WAITS || !fleet->links[shard->link].up)
-            continue;
-        if (now >= o->due) {
-            swg_wire_admin(&fleet->wire, swg_fleet_admin_sha1, shard->tag, clock, &o->order);
-            if (swg__client_put(fleet, shard->link, EXPECT_ORDER, i, now))
-                o->state = ORDER_SENT;
-            o->first = o->first == 0 ? now : o->first;
-            o->due = now + RETRY_NS;
-        }
-        if (o->state == ORDER_WAITS)
-            next = swg__client_min(next, o->due);
+        if (fleet->orders[i].state == ORDER_WAITS)
+            next = swg__client_min(next, tick(fleet, &fleet->orders[i], now));
     }
     return next;
 }

@@ -53,7 +53,8 @@ static void expire(struct client_circuit *c, int64_t now)
 void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now,
                          swg_gate_reading *reading)
 {
-    bool probing = c->given > 0 || first_in(c, LEASE_OUT, now);
+    /* Also for a lease that ended: what it brought is not taken for another's. */
+    bool probing = c->given > 0 || first_in(c, LEASE_OUT, INT64_MIN);
     uint32_t left;
 
     if (probing)

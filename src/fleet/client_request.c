@@ -21,6 +21,14 @@ static bool same(const struct client_sums *a, const struct client_sums *b)
     return a->n == b->n && a->f == b->f && a->s == b->s && a->l == b->l;
 }
 
+/* Its record would lapse, or there is none, and the fleet would be judged without it. */
+static bool is_late(const struct client_circuit *c, int64_t now)
+{
+    int64_t quarter = c->config.v[SWG_CFG_WINDOW] * US / 4;
+
+    return now >= swg__client_max(c->told_at, c->since + quarter) + quarter;
+}
+
 /* Trouble is told at once; mere traffic, or an open breaker, a few times in a window, which also
  * keeps its record alive in Redis. A window that emptied is told once. */
 static int evidence_need(const struct client_circuit *c, int64_t now)
@@ -31,7 +39,7 @@ static int evidence_need(const struct client_circuit *c, int64_t now)
     if (same(&c->sums, &c->told) && !turned &&
         ((c->sums.n == 0 && !c->is_open) || now < c->told_at))
         return NOTHING;
-    if (turned)
+    if (turned || ((!trouble || c->told.n > 0) && is_late(c, now)))
         return FIRST;
     if (trouble && !same(&c->sums, &c->told))
         return NOW;
@@ -49,7 +57,7 @@ static bool has_results(const struct client_circuit *c)
 
 /* What somebody waits for is due: results, of which there are no more than permits were granted,
  * and questions. What the fleet waits for goes first: wishes for permits, what a server may have
- * lost. */
+ * lost, what it is about to lose. */
 static int need_of(const struct client_circuit *c, int64_t now)
 {
     bool timed = c->state == SWG_STEP_FORCED || c->state == SWG_STEP_DISABLED;
@@ -174,6 +182,8 @@ void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t 
     struct swg_wire_clock clock = {0, ""};
 
     shard->once = SWG_NONE;
+    shard->sent_once = once;
+    shard->sent_link = link;
     shard->seq = ++fleet->seq;
     build(fleet, shard, now);
     if (once && !ask_once(fleet, link, now))

@@ -213,12 +213,11 @@ redisReply *swg__talk_hear(talk *t)
         if (t->end != TALK_GOES_ON)
             return NULL;
         write_some(t);
-        if (t->end != TALK_GOES_ON || read_some(t))
-            continue;
+        const bool came = t->end == TALK_GOES_ON && read_some(t);
         const int64_t now = swg_clock_ns();
         if (now >= t->deadline_ns)
             finish(t, TALK_LATE, "no answer in time");
-        else
+        else if (t->end == TALK_GOES_ON && !came)
             wait_link(t, now);
     }
     return NULL;

@@ -4,6 +4,7 @@
  *     net_run.c       the loop: who waits for what, and until when
  *     net_url.c       URLs taken apart
  *     net_link.c      one connection, from name look-up to bytes
+ *     net_socket.c    the socket under TLS
  *     net_ask.c       questions of the transport's own over one
  *     net_line.c      a link of the client over one
  *     net_ear.c       where the link that listens goes

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PENDING_MAX (8u << 20)   /* bytes of a reply still incomplete */
+#define PENDING_MAX (32u << 20)  /* bytes of a reply still incomplete */
 #define ELEMENTS_MAX (16384 + 1) /* of an array: a slot each, at the worst */
 enum { WORDS_MAX = 8, ROOM = 16384, TURNS = 16 };
 
@@ -96,9 +96,10 @@ static int next(net_ask *ask, net_link *link, redisReply **reply)
     if (redisReaderGetReply(ask->reader, &whole) != REDIS_OK)
         return nonsense(link);
     *reply = whole;
-    if (whole)
-        return 1;
-    return ask->reader->len - ask->reader->pos > PENDING_MAX ? nonsense(link) : 0;
+    if (!whole)
+        return ask->pending > PENDING_MAX ? nonsense(link) : 0;
+    ask->pending = ask->reader->len - ask->reader->pos;
+    return 1;
 }
 
 static int receive(net_ask *ask, net_link *link, redisReply **reply)
@@ -109,6 +110,7 @@ static int receive(net_ask *ask, net_link *link, redisReply **reply)
         const ssize_t count = swg__link_read(link, bytes, sizeof bytes);
         if (count <= 0)
             return (int)count;
+        ask->pending += (size_t)count;
         result = redisReaderFeed(ask->reader, bytes, (size_t)count) == REDIS_OK
                      ? next(ask, link, reply)
                      : nonsense(link);

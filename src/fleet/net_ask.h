@@ -11,7 +11,8 @@ typedef struct net_ask {
     redisReplyObjectFunctions usual, functions;
     char *out;
     size_t used, sent;
-    bool auth; /* its answer comes first */
+    size_t pending; /* bytes of a reply still incomplete, at least */
+    bool auth;      /* its answer comes first */
 } net_ask;
 
 /* A new connection: nothing said, nothing heard. False: no memory. */

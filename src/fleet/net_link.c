@@ -3,6 +3,7 @@
  * Keeps: nothing in here waits, and one deadline holds for all the way up. A look-up the C library
  * can be stopped in no more holds up nobody: what it writes to is left to it. */
 #include "net_link.h"
+#include "net_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,6 +58,16 @@ static bool useless(net_link *l, const char *file, const char *lacks)
     return false;
 }
 
+/* OpenSSL would ask for it on the terminal, and wait. */
+static int no_password(char *text, int room, int writes, void *arg)
+{
+    (void)text;
+    (void)room;
+    (void)writes;
+    (void)arg;
+    return 0;
+}
+
 static bool load(net_link *l, const swg_fleet_run_config *c)
 {
     ERR_clear_error();
@@ -66,6 +77,7 @@ static bool load(net_link *l, const swg_fleet_run_config *c)
         return false;
     }
     SSL_CTX_set_verify(l->tls, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_default_passwd_cb(l->tls, no_password);
     SSL_CTX_set_mode(l->tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (c->ca_file ? SSL_CTX_load_verify_locations(l->tls, c->ca_file, NULL) != 1
                    : SSL_CTX_set_default_verify_paths(l->tls) != 1)
@@ -75,7 +87,7 @@ static bool load(net_link *l, const swg_fleet_run_config *c)
         return useless(l, c->cert_file, "holds no certificate (PEM)");
     const char *key = c->key_file ? c->key_file : c->cert_file;
     if (c->cert_file && SSL_CTX_use_PrivateKey_file(l->tls, key, SSL_FILETYPE_PEM) != 1)
-        return useless(l, key, "holds no private key (PEM) of our certificate");
+        return useless(l, key, "holds no private key of our certificate (PEM, without a password)");
     return true;
 }
 
@@ -268,9 +280,13 @@ static bool begin_handshake(net_link *l)
     const char *host = l->to.host;
     const bool is_address =
         inet_pton(AF_INET, host, numeric) == 1 || inet_pton(AF_INET6, host, numeric) == 1;
-    l->ssl = SSL_new(l->tls);
-    if (!l->ssl || SSL_set_fd(l->ssl, l->fd) != 1)
+    BIO *socket = swg__net_socket(l->fd);
+    l->ssl = socket ? SSL_new(l->tls) : NULL;
+    if (!l->ssl) {
+        BIO_free(socket);
         return false;
+    }
+    SSL_set_bio(l->ssl, socket, socket);
     if (is_address)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(l->ssl), host) == 1;
     SSL_set_hostflags(l->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

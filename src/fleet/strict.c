@@ -2,11 +2,13 @@
  *
  * Keeps: nobody waits longer than the budget; a question is on the list only while its caller is
  * in here, for it lives on the caller's stack. The lock is held for a few instructions by either
- * side, never across a call that waits. */
+ * side, never across a call that waits. A forked child does not touch it: whoever held it at the
+ * fork is not there. */
 #include "strict.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <switchgear/circuit.h>
 #include <sys/eventfd.h>
@@ -23,7 +25,8 @@ struct question {
 };
 
 struct swg_strict {
-    pthread_mutex_t lock; /* guards all below */
+    _Atomic pid_t process; /* whose lock and runner these are */
+    pthread_mutex_t lock;  /* guards all below */
     pthread_cond_t changed;
     struct question *first;
     swg_strict_counts counts;
@@ -59,6 +62,7 @@ int swg_strict_open(swg_strict **strict, uint32_t budget_us)
     if (!s)
         return SWG_ENOMEM;
     s->budget_ns = us * INT64_C(1000);
+    s->process = getpid();
     int error = equip(s);
     if (error != SWG_OK)
         free(s);
@@ -110,6 +114,8 @@ static void ask(swg_strict *s, const swg_circuit *circuit)
 {
     struct question q = {.circuit = swg_circuit_name(circuit)};
 
+    if (s->process != getpid())
+        return;
     pthread_mutex_lock(&s->lock);
     s->counts.asked++;
     if (s->runs) {
@@ -159,6 +165,7 @@ int swg__strict_fd(const swg_strict *strict)
 
 void swg__strict_attach(swg_strict *strict, bool runs)
 {
+    strict->process = getpid();
     pthread_mutex_lock(&strict->lock);
     strict->runs = runs;
     for (struct question *q = strict->first; q && !runs; q = q->next)

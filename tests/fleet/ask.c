@@ -2,6 +2,7 @@
 #include "client_world.h"
 
 #include <check.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,16 @@ static void has(const char *text, const char *line)
                   "no line %s in\n%s", line, text);
 }
 
+/* Whatever the locale, if this machine has one with a comma (LOCPATH, LC_ALL). */
+static void has_number(const char *text, const char *begin)
+{
+    const char *at = strstr(text, begin);
+
+    ck_assert_msg(at != NULL, "no line %s", begin);
+    at += strlen(begin);
+    ck_assert_msg(at[strspn(at, ".0123456789")] == '\n', "no number after %s", begin);
+}
+
 START_TEST(metrics_say_how_the_client_stands)
 {
     char *text, small[100];
@@ -144,6 +155,10 @@ START_TEST(metrics_say_how_the_client_stands)
         "switchgear_fleet_circuit_state{space=\"default\",circuit=\"db\",state=\"closed\"} 1");
     has(text, "switchgear_fleet_circuit_state{space=\"default\",circuit=\"db\",state=\"open\"} 0");
     has(text, "# TYPE switchgear_fleet_sync_duration_seconds histogram");
+    has_number(text,
+               "switchgear_fleet_sync_duration_seconds_bucket{space=\"default\",le=\"0.0005\"} ");
+    has_number(text, "switchgear_fleet_sync_duration_seconds_sum{space=\"default\"} 0.");
+    has_number(text, "switchgear_fleet_last_sync_timestamp_seconds{space=\"default\"} 178999999");
     free(text);
     ck_assert_uint_gt(swg_fleet_metrics_write(fleet(), w->now_ns, 0, small, sizeof small), 1000);
     ck_assert_uint_eq(strlen(small), sizeof small - 1);
@@ -187,6 +202,7 @@ END_TEST
 
 int main(void)
 {
+    setlocale(LC_ALL, "");
     Suite *suite = suite_create("fleet ask");
     TCase *ask = tcase_create("ask");
     SRunner *runner = srunner_create(suite);

@@ -1,5 +1,6 @@
 /* The client and those who are no Redis of ours: nonsense in replies, in configurations, in bytes.
  * Whatever comes, it ends in SWG_EPROTO and a circuit that decides on its own. */
+#include "alone.h"
 #include "memory_server.h"
 
 #include "fleet/wire.h"
@@ -11,37 +12,6 @@
 #include <switchgear/fleet.h>
 #include <switchgear/switchgear.h>
 
-#define MS INT64_C(1000000)
-#define SERVER "$40\r\nabc4567890123456789012345678901234567890\r\n"
-
-static swg_panel *panel;
-static swg_circuit *circuit;
-static swg_fleet *fleet;
-static int64_t now;
-
-static void start(void)
-{
-    now = 1000000 * MS;
-    ck_assert_int_eq(swg_panel_open(&panel, NULL, SWG_PANEL(.circuits = 4)), SWG_OK);
-    ck_assert_int_eq(swg_circuit_open(&circuit, panel, "db", NULL), SWG_OK);
-    ck_assert_int_eq(swg_fleet_open(&fleet, panel, SWG_FLEET(.reporter = 1, .shards = 1), 5, now),
-                     SWG_OK);
-    ck_assert_int_eq(swg_fleet_connected(fleet, 0, now), SWG_OK);
-    now += 100 * MS;
-    swg_fleet_tick(fleet, now);
-}
-
-static void stop(void)
-{
-    swg_fleet_close(&fleet);
-    swg_panel_close(&panel);
-}
-
-static int feed(const char *text)
-{
-    return swg_fleet_feed(fleet, 0, text, strlen(text), now);
-}
-
 static uint32_t mode(void)
 {
     swg_fleet_shard_snapshot s;
@@ -49,9 +19,6 @@ static uint32_t mode(void)
     return s.mode;
 }
 
-#define HEAD "*9\r\n$16\r\n1790000000000000\r\n" SERVER "$5\r\n50000\r\n$1\r\n2\r\n"
-#define GOOD HEAD "$1\r\n0\r\n$1\r\n0\r\n*0\r\n*0\r\n*0\r\n"
-#define VIEWS(row) HEAD "$1\r\n0\r\n$1\r\n0\r\n*0\r\n*1\r\n" row "*0\r\n"
 #define OFFER(text) HEAD "$1\r\n0\r\n$1\r\n0\r\n*0\r\n*0\r\n*1\r\n*2\r\n$2\r\ndb\r\n" text
 
 START_TEST(a_good_reply)

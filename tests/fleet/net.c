@@ -6,10 +6,12 @@
 #include <check.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <switchgear/fleet_doctor.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -256,6 +258,45 @@ START_TEST(it_stops_at_once_whatever_it_waits_for)
 }
 END_TEST
 
+/* Says a long word as fast as it is heard, and hangs up in the middle of it. */
+static void *babble(void *arg)
+{
+    static const char head[] = "$60000000\r\n";
+    static char part[65536];
+    const int fd = accept(listener, NULL, NULL);
+
+    (void)arg;
+    send(fd, head, sizeof head - 1, MSG_NOSIGNAL);
+    for (int i = 0; i < 900 && send(fd, part, sizeof part, MSG_NOSIGNAL) > 0; i++)
+        ;
+    close(fd);
+    return NULL;
+}
+
+static void ignore(void *arg, const swg_fleet_action *action)
+{
+    (void)arg;
+    (void)action;
+}
+
+/* There is always something to be read until the other end is gone, long after the deadline. */
+START_TEST(a_visit_ends_in_time_whatever_comes)
+{
+    char trouble[SWG_FLEET_TROUBLE_MAX];
+    pthread_t thread;
+
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d", listen_somewhere());
+    ck_assert_int_eq(pthread_create(&thread, NULL, babble, NULL), 0);
+    ck_assert_int_lt(
+        swg_fleet_audit(SWG_FLEET_REDIS(.url = url, .deadline_ms = 10, .trouble = trouble), ignore,
+                        NULL),
+        0);
+    ck_assert_msg(strstr(trouble, "no answer in time") != NULL, "%s", trouble);
+    pthread_join(thread, NULL);
+    close(listener);
+}
+END_TEST
+
 int main(void)
 {
     enum { SILENT = sizeof silent / sizeof *silent };
@@ -271,6 +312,7 @@ int main(void)
     tcase_set_timeout(peers, 30);
     tcase_add_loop_test(peers, silence_is_given_up_and_told, 0, SILENT);
     tcase_add_loop_test(peers, it_stops_at_once_whatever_it_waits_for, 0, SILENT);
+    tcase_add_test(peers, a_visit_ends_in_time_whatever_comes);
     suite_add_tcase(suite, peers);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -12,6 +12,7 @@
 #include <switchgear/fleet_strict.h>
 #include <switchgear/switchgear.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { HOSTS = 2 };
@@ -194,6 +195,24 @@ START_TEST(a_dead_redis_costs_nothing)
 }
 END_TEST
 
+/* Of twenty questions of a second each not one is waited for. */
+START_TEST(a_forked_child_asks_nobody)
+{
+    int status = -1;
+    const pid_t child = fork();
+    if (child == 0) {
+        signal(SIGALRM, SIG_DFL);
+        alarm(10);
+        for (int i = 0; i < 10; i++)
+            if (call(&hosts[0], SWG_SUCCESS) != SWG_PERMITTED)
+                _exit(1);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(without_a_runner_and_with_mistakes)
 {
     swg_strict *strict;
@@ -225,6 +244,7 @@ int main(void)
     tcase_add_test(tests, no_more_probes_than_granted_and_then_all_go);
     tcase_add_test(tests, a_frozen_redis_costs_the_budget_and_no_call);
     tcase_add_test(tests, a_dead_redis_costs_nothing);
+    tcase_add_test(tests, a_forked_child_asks_nobody);
     tcase_add_test(tests, without_a_runner_and_with_mistakes);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
