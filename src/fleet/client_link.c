@@ -253,6 +253,19 @@ static bool exchange_reply(swg_fleet *fleet, uint32_t number, struct client_shar
     return true;
 }
 
+/* AUTH or SELECT: what comes after it fails too, but says less. */
+static void greeting_refused(swg_fleet *fleet, uint32_t number, const char *text)
+{
+    swg_fleet_event event = {.kind = SWG_FLEET_EVENT_ERROR,
+                             .shard = SWG_NONE,
+                             .link = number,
+                             .value = swg__client_error_of(text),
+                             .error = SWG_EPROTO};
+
+    snprintf(event.text, sizeof event.text, "%s", text);
+    swg__client_event(fleet, &event);
+}
+
 static bool take(swg_fleet *fleet, uint32_t number, const struct client_expect *expect,
                  const redisReply *reply, int64_t now)
 {
@@ -273,8 +286,11 @@ static bool take(swg_fleet *fleet, uint32_t number, const struct client_expect *
     default:
         break;
     }
-    if (reply->type == REDIS_REPLY_ERROR) /* what came after it will say so too */
-        fleet->stats.errors[swg__client_error_of(reply->str)]++;
+    if (reply->type != REDIS_REPLY_ERROR)
+        return true;
+    fleet->stats.errors[swg__client_error_of(reply->str)]++;
+    if (expect->kind == EXPECT_OK)
+        greeting_refused(fleet, number, reply->str);
     return true;
 }
 

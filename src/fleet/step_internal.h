@@ -12,7 +12,7 @@
 #define SWG_STEP_SWEEP 8
 #define SWG_STEP_GC 4
 #define SWG_STEP_BACKOFF_MAX 16
-#define SWG_STEP_QUOTA_US 500 /* of each reporter: 2000 exchanges a second and shard */
+#define SWG_STEP_QUOTA_US 2000 /* of each reporter: 500 exchanges a second and shard */
 #define SWG_STEP_NEXT_MIN INT64_C(50000)
 #define SWG_STEP_NEXT_MAX INT64_C(2000000)
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* A change of a script is a change of the protocol: it moves with this line or not at all. */
-#define SYNC_SHA1 "1bb7a407636a715bb7a7743cd2465a7906efe732"
+#define SYNC_SHA1 "b988ecdd4f8eaa6634262c27c80b40ad17ab665f"
 #define ADMIN_SHA1 "8be14433505830fba63c07f0d90f4e2bbc2eae7b"
 
 static struct redis_lab lab;

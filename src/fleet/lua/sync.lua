@@ -415,7 +415,7 @@ local function sync()
   local more
   cursor, more = changes(cursor, views)
   finish(gc)
-  local next_us = min(max(there * 500, 50000), 2000000)
+  local next_us = min(max(there * 2000, 50000), 2000000)
   return {F(now), srv, F(next_us), F(there), F(cursor), more, grants, views, offers}
 end
 
