@@ -26,7 +26,7 @@ enum {
     TURN_MS = 100,
 
     /* What each may cost. */
-    ENTRIES_S = 20000, /* of all hosts, in trouble */
+    ENTRIES_S = 12000, /* of all hosts, in trouble */
     RECORD = 135,      /* bytes */
     HOST_PCT = 5       /* of a core */
 };
@@ -271,14 +271,14 @@ static double off(double got, double plan)
 }
 
 /* Each host exchanges with each shard every interval, or as seldom as the pace allows; an entry for
- * a circuit with traffic four times a window; in trouble as many as a host may. */
+ * a circuit with traffic twice a window; in trouble as many as a host may. */
 static void judge(const size *s, const figures m[PHASES], double bytes)
 {
     const double pace_ms = s->hosts * PACE_US / 1e3;
     const double every_ms = pace_ms > INTERVAL_MS ? pace_ms : INTERVAL_MS;
     const double exchanges = s->hosts * SHARDS * 1e3 / every_ms;
     const double active = s->hosts * (double)s->circuits;
-    const double refreshed = active * 4e3 / WINDOW_MS, troubled = ENTRIES_S * 1.05;
+    const double refreshed = active * 2e3 / WINDOW_MS, troubled = ENTRIES_S * 1.05;
     const double regular = m[INCIDENT].exchanges - m[INCIDENT].hurried;
     budget("exchanges in peace, percent off their plan", off(m[TRAFFIC].exchanges, exchanges),
            "%.1f", 5);

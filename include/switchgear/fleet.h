@@ -67,6 +67,11 @@ typedef struct swg_fleet_config {
     uint32_t lease_ms;      /* 5 000; 10 to 60 000: a probe must be back by then */
     uint32_t ramp_ms;       /* 10 000; SWG_NONE; to 600 000 */
     uint32_t quarantine_ms; /* 10 000; SWG_NONE; to 3 600 000: who failed where the fleet passed */
+
+    uint32_t entries_per_s; /* 12 000; 100 to 1 000 000: circuits reported a second by all clients
+                               together, each of which takes its share (20 to 1 000). More for
+                               shards that are spread over several masters */
+    uint32_t reserved;
 } swg_fleet_config;
 #define SWG_FLEET(...) (&(swg_fleet_config){.size = sizeof(swg_fleet_config), __VA_ARGS__})
 

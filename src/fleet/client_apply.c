@@ -174,7 +174,7 @@ static void acknowledge(swg_fleet *fleet, struct client_shard *shard, int64_t no
 {
     for (uint32_t i = 0; i < shard->count; i++) {
         struct client_circuit *c = fleet->circuits[shard->circuits[i]];
-        int64_t quarter = c->config.v[SWG_CFG_WINDOW] * US / 4;
+        int64_t half = c->config.v[SWG_CFG_WINDOW] * US / 2;
 
         if (c->sent_seq != shard->seq)
             continue;
@@ -184,7 +184,7 @@ static void acknowledge(swg_fleet *fleet, struct client_shard *shard, int64_t no
         c->offer = false;
         c->told = c->sent_sums;
         c->told_open = c->sent_open;
-        c->told_at = now + quarter;
+        c->told_at = now + half;
     }
 }
 

@@ -42,9 +42,10 @@ static bool settle_limits(swg_fleet_config *c)
 {
     if (c->revision == 0)
         c->revision = SWG_NONE;
-    return settle(&c->quorum, 2, 1, 1000) && settle(&c->cap, 1000, 1, 1000000) &&
-           settle(&c->fail_limit, 2, 1, 64) && settle(&c->expiry_limit, 12, 1, 1000) &&
-           settle(&c->lease_ms, 5000, 10, 60000) && settle_off(&c->ramp_ms, 10000, 600000) &&
+    return settle(&c->entries_per_s, 12000, 100, 1000000) && settle(&c->quorum, 2, 1, 1000) &&
+           settle(&c->cap, 1000, 1, 1000000) && settle(&c->fail_limit, 2, 1, 64) &&
+           settle(&c->expiry_limit, 12, 1, 1000) && settle(&c->lease_ms, 5000, 10, 60000) &&
+           settle_off(&c->ramp_ms, 10000, 600000) &&
            settle_off(&c->quarantine_ms, 10000, 3600000) &&
            (c->revision == SWG_NONE || c->revision <= INT32_MAX);
 }

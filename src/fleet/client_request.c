@@ -7,9 +7,7 @@
 #define OPEN_MAX_US INT64_C(86400000000)
 
 /* What trouble may add, whatever its size: a fleet in which everything fails at once must still
- * have its exchanges answered in time. So many entries a second for all clients together, each of
- * which takes its share of them. */
-#define WORDS_ALL_S 20000
+ * have its exchanges answered in time. Of entries_per_s each client takes its share. */
 #define WORDS_S_MIN 20
 #define WORDS_S_MAX 1000
 #define WORDS_MAX 128
@@ -122,7 +120,7 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
 static void gather_words(swg_fleet *fleet, const struct client_shard *shard, int64_t now)
 {
     int64_t most = WORDS_MAX * INT64_C(1000);
-    int64_t share = WORDS_ALL_S / swg__client_max(shard->reporters, 1);
+    int64_t share = (int64_t)fleet->config.entries_per_s / swg__client_max(shard->reporters, 1);
     int64_t rate = swg__client_max(swg__client_min(share, WORDS_S_MAX), WORDS_S_MIN);
     int64_t grown = (now - fleet->words_at) / US * rate / 1000;
 
