@@ -187,9 +187,8 @@ typedef enum swg_fleet_event_kind {
     SWG_FLEET_EVENT_READONLY = 4, /* `link` leads to a replica: find the master */
     SWG_FLEET_EVENT_MODE = 5,     /* `shard` went to mode `value` */
     SWG_FLEET_EVENT_ERROR = 6,    /* an exchange of `shard` failed: `value` is enum swg_fleet_error,
-                                     `text` the server's words. First of its kind in a row only,
-                                     and never NOSCRIPT. `shard` SWG_NONE: AUTH or SELECT on `link`
-                                     was refused */
+                                     `text` the server's words. First of its kind in a row only.
+                                     `shard` SWG_NONE: AUTH or SELECT on `link` was refused */
     SWG_FLEET_EVENT_ORDER = 7     /* order `value` was carried out (`epoch`), or not: `error` */
 } swg_fleet_event_kind;
 

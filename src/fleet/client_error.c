@@ -63,7 +63,7 @@ void swg__client_failed(swg_fleet *fleet, struct client_shard *shard, swg_fleet_
                         const char *text, int64_t now)
 {
     fleet->stats.errors[error]++;
-    if (shard->last_error != (int)error && error != SWG_FLEET_NOSCRIPT) /* that one is no trouble */
+    if (shard->last_error != (int)error)
         tell(fleet, shard, SWG_FLEET_EVENT_ERROR, (int)error, text);
     shard->last_error = (int)error;
     shard->inflight = false;
