@@ -139,7 +139,7 @@ static bool eight_gone(desk *d)
     return done;
 }
 
-/* What traffic costs in peace: told a quarter of a window after the last time, the record lives on.
+/* What traffic costs in peace: told again later in the window, the record lives on.
  */
 static bool a_quarter_later(desk *d)
 {
@@ -153,7 +153,7 @@ static const scene scenes[] = {
     {"closed, evidence changed, one of 50", 49, NULL, true, say_changed, false},
     {"closed, evidence changed, one of 200", 199, NULL, true, say_changed, false},
     {"closed, evidence said again, one of 50", 49, NULL, true, say_again, false},
-    {"closed, a quarter of a window later", 0, a_quarter_later, false, say_at_limits, false},
+    {"closed, told again later in the window", 0, a_quarter_later, false, say_at_limits, false},
     {"closed, a request that comes twice", 49, NULL, true, say_late, false},
     {"half-open, a permit back, one wanted", 0, half_open, true, say_probed, true},
     {"closed, every circuit trips", 0, about_to_trip, false, say_failing, false},
