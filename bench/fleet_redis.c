@@ -139,8 +139,7 @@ static bool eight_gone(desk *d)
     return done;
 }
 
-/* What traffic costs in peace: told again later in the window, the record lives on.
- */
+/* What traffic costs in peace: told again later in the window, the record lives on. */
 static bool a_quarter_later(desk *d)
 {
     const bool done = desk_clear(d) && desk_exchange(d, "bench", "circuit", MOST, say_briefly);
