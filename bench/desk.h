@@ -5,7 +5,7 @@
 #include "fleet/wire.h"
 #include "redis.h"
 
-enum { DESK_CIRCUITS = 128 }; /* as many as a client sends at once */
+enum { DESK_CIRCUITS = 64 }; /* as many as a client sends at once */
 
 typedef struct desk {
     bench_redis redis;

@@ -293,11 +293,14 @@ START_TEST(more_circuits_than_fit_one_exchange)
         ck_assert_int_eq(swg_circuit_open(&c, many, name, NULL), SWG_OK);
     }
     ck_assert_int_eq(
-        swg_fleet_open(&f, many, SWG_FLEET(.reporter = 1, .shards = 1, .revision = 1), 5, now),
+        swg_fleet_open(&f, many,
+                       SWG_FLEET(.reporter = 1, .shards = 1, .revision = 1, .entries_per_s = 500),
+                       5, now),
         SWG_OK);
     swg_fleet_connected(f, 0, now);
-    for (int i = 0; i < 3; i++) {
-        static const char *const entries[] = {"128", "100", "100"};
+    /* What has gathered goes out in pieces; then two clients share 500 a second. */
+    for (int i = 0; i < 5; i++) {
+        static const char *const entries[] = {"64", "64", "50", "25", "25"};
 
         now += 100 * MS;
         swg_fleet_tick(f, now);
