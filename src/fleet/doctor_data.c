@@ -204,8 +204,8 @@ void swg__doctor_data(doctor *d)
     if (count > 0) {
         swg__doctor_fix(d, "nobody else may write to swg1:*; UNLINK what is not the fleet's, hosts "
                            "tell what they know again");
-        swg__doctor_say(d, SWG_FLEET_CHECK_DATA, PROBLEM, "%u values are not the fleet's, first %s",
-                        count, first);
+        swg__doctor_say(d, SWG_FLEET_CHECK_DATA, PROBLEM, "%u value%s not the fleet's, first %s",
+                        count, count == 1 ? " is" : "s are", first);
     } else {
         swg__doctor_say(d, SWG_FLEET_CHECK_DATA, FINE, "%u circuit%s with a history", circuits,
                         circuits == 1 ? "" : "s");
