@@ -117,14 +117,12 @@ const swg_fleet_redis *fleet_redis(fleet *f)
 
 static void advise(const fleet *f)
 {
-    char *doctor = fleet_command_line(f, &(fleet_next){.verb = "doctor"});
     if (!f->redis.password && strstr(f->trouble, "NOAUTH"))
         fputs("Give a password: SWITCHGEAR_REDIS_PASSWORD in the environment, or "
               "redis://USER:PASSWORD@HOST\n",
               stderr);
-    else if (doctor)
-        fprintf(stderr, "What is wrong, and what to do: %s\n", doctor);
-    free(doctor);
+    else
+        fleet_say_next(stderr, f, "What is wrong, and what to do", &(fleet_next){.verb = "doctor"});
 }
 
 int fleet_failed(const fleet *f, int error)
@@ -204,15 +202,13 @@ int fleet_no_circuit(fleet *f, const char *name)
 {
     fleet_circuits circuits = {0};
     const char *near = NULL;
-    char *status = fleet_command_line(f, &(fleet_next){.verb = "status"});
     if (fleet_read(f, &circuits, NULL, 0) == SWG_OK)
         near = nearest(&circuits, name);
-    fprintf(stderr, "switchgear: the fleet knows no circuit '%s'. ", name);
+    fprintf(stderr, "switchgear: the fleet knows no circuit '%s'", name);
     if (near)
-        fprintf(stderr, "Did you mean '%s'?\n", near);
+        fprintf(stderr, ". Did you mean '%s'?\n", near);
     else
-        fprintf(stderr, "To see those it knows: %s\n", status ? status : "switchgear fleet status");
-    free(status);
+        fleet_say_next(stderr, f, ". Those it knows", &(fleet_next){.verb = "status"});
     free(circuits.all);
     return CLI_NO_CIRCUIT;
 }

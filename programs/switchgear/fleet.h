@@ -57,6 +57,9 @@ typedef struct fleet_next {
 } fleet_next;
 char *fleet_command_line(const fleet *f, const fleet_next *next);
 
+/* A line of `words` and that command, and where the password goes if the URL had one. */
+void fleet_say_next(FILE *file, const fleet *f, const char *words, const fleet_next *next);
+
 /* A span as people say it, exactly: "1h", "2h14m", "1m30s". */
 enum { FLEET_SPAN_MAX = 48 };
 const char *fleet_span(char text[FLEET_SPAN_MAX], int64_t ms);

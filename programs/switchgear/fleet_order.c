@@ -86,74 +86,60 @@ static int look(order *o)
 /* ---- what was done ------------------------------------------------------------------------- */
 
 /* What was before: held as it was, for what was left of it; or as the fleet wants. */
-static char *undo_of(const order *o)
+static fleet_next undo_of(const order *o, char reason[REASON_MAX + 1])
 {
     const uint32_t state = o->before.state;
     const int64_t left_ms = o->before.until_ms - o->before.now_ms;
     const bool held = state == SWG_FLEET_FORCED_OPEN || state == SWG_FLEET_DISABLED;
-    char reason[REASON_MAX + 1];
     fleet_next undo = {.verb = "release", .circuit = o->circuit, .reason = reason};
     if (held && (left_ms > 0 || o->to == SWG_FLEET_CLOSED)) {
         undo.verb = state == SWG_FLEET_DISABLED ? "disable" : "force-open";
         undo.for_ms = left_ms > 0 ? (left_ms + SECOND_MS - 1) / SECOND_MS * SECOND_MS : SECOND_MS;
     }
-    snprintf(reason, sizeof reason, "undo: %.*s", REASON_MAX - 6, o->reason);
-    return fleet_command_line(&o->f, &undo);
+    snprintf(reason, REASON_MAX + 1, "undo: %.*s", REASON_MAX - 6, o->reason);
+    return undo;
 }
 
-/* Passwords are never shown, so the undo has none either. */
-static void tell_password(const order *o, FILE *file)
+static void tell_json(const order *o, uint64_t epoch, int64_t until_ms, const fleet_next *undo)
 {
-    if (o->f.url_has_password)
-        fputs("  (it wants the password in the environment: SWITCHGEAR_REDIS_PASSWORD)\n", file);
-}
-
-static void tell_json(const order *o, uint64_t epoch, int64_t until_ms, const char *undo)
-{
+    char *line = fleet_command_line(&o->f, undo);
     fleet_print_json(json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:s, s:o}", "schema", "switchgear.fleet.order/1",
         "circuit", o->circuit, "from", swg_fleet_state_name((swg_fleet_state)o->before.state), "to",
         swg_fleet_state_name(o->to), "until", fleet_time_json(until_ms), "epoch", (json_int_t)epoch,
-        "who", o->who, "reason", o->reason, "undo", fleet_text_json(undo)));
+        "who", o->who, "reason", o->reason, "undo", fleet_text_json(line ? line : "")));
+    free(line);
 }
 
-static void tell_table(order *o, uint64_t epoch, int64_t until_ms, const char *undo)
+static void tell_table(order *o, uint64_t epoch, int64_t until_ms, const fleet_next *undo)
 {
     char until[FLEET_TIME_MAX];
     out_line(&o->f.out, "%s %s: %s → %s%s%s, epoch %llu, by %s: %s", fleet_state_sign(o->to),
              o->circuit, fleet_state_word(o->before.state), fleet_state_word(o->to),
              until_ms > 0 ? " until " : "", until_ms > 0 ? fleet_time(until, until_ms) : "",
              (unsigned long long)epoch, o->who, o->reason);
-    printf("  undo: %s\n", undo); /* may be longer than a line of ours */
-    tell_password(o, stdout);
+    fleet_say_next(stdout, &o->f, "  undo", undo);
+}
+
+static void tell_values(const order *o, uint64_t epoch, int64_t until_ms, const fleet_next *undo)
+{
+    char until[FLEET_TIME_MAX];
+    printf("%s\t%s\t%s\t%llu\n", o->circuit, swg_fleet_state_name(o->to),
+           fleet_time(until, until_ms), (unsigned long long)epoch);
+    fleet_say_next(stderr, &o->f, "undo", undo);
 }
 
 static void tell(order *o, uint64_t epoch)
 {
-    char until[FLEET_TIME_MAX], *line = undo_of(o);
+    char reason[REASON_MAX + 1];
     const int64_t until_ms = o->for_ms > 0 ? o->before.now_ms + o->for_ms : 0;
-    const char *undo = line ? line : "";
+    const fleet_next undo = undo_of(o, reason);
     if (o->f.form == FLEET_JSON)
-        tell_json(o, epoch, until_ms, undo);
+        tell_json(o, epoch, until_ms, &undo);
     if (o->f.form == FLEET_TABLE)
-        tell_table(o, epoch, until_ms, undo);
-    if (o->f.form == FLEET_TSV) {
-        printf("%s\t%s\t%s\t%llu\n", o->circuit, swg_fleet_state_name(o->to),
-               fleet_time(until, until_ms), (unsigned long long)epoch);
-        fprintf(stderr, "undo: %s\n", undo);
-        tell_password(o, stderr);
-    }
-    free(line);
-}
-
-/* An order that was sent, and not answered. */
-static void doubt(const order *o)
-{
-    char *status =
-        fleet_command_line(&o->f, &(fleet_next){.verb = "status", .circuit = o->circuit});
-    fprintf(stderr, "It may have been carried out all the same: %s\n",
-            status ? status : "see status");
-    free(status);
+        tell_table(o, epoch, until_ms, &undo);
+    if (o->f.form == FLEET_TSV)
+        tell_values(o, epoch, until_ms, &undo);
 }
 
 static int run(const cli_args *args, swg_fleet_state to)
@@ -169,8 +155,9 @@ static int run(const cli_args *args, swg_fleet_state to)
         swg_fleet_command(fleet_redis(&o.f), o.circuit, to, o.for_ms, o.who, o.reason, &epoch);
     if (result != SWG_OK)
         code = fleet_failed(&o.f, result);
-    if (result == SWG_ESYS)
-        doubt(&o);
+    if (result == SWG_ESYS) /* sent, and not answered */
+        fleet_say_next(stderr, &o.f, "It may have been carried out all the same",
+                       &(fleet_next){.verb = "status", .circuit = o.circuit});
     if (result != SWG_OK)
         return code;
     tell(&o, epoch);

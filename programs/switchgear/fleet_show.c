@@ -153,3 +153,13 @@ char *fleet_command_line(const fleet *f, const fleet_next *next)
     free(line);
     return NULL;
 }
+
+void fleet_say_next(FILE *file, const fleet *f, const char *words, const fleet_next *next)
+{
+    char *line = fleet_command_line(f, next);
+    if (line)
+        fprintf(file, "%s: %s\n", words, line);
+    if (line && f->url_has_password)
+        fputs("  (with its password in the environment: SWITCHGEAR_REDIS_PASSWORD)\n", file);
+    free(line);
+}

@@ -50,7 +50,7 @@ static bool is_plain(const char *text)
 }
 
 /* now|epoch|circuit|from|to|ttl|who|reason */
-static bool parse(swg_fleet_action *a, const char *row)
+bool swg__read_action(swg_fleet_action *a, const char *row)
 {
     int64_t at, epoch, from, to, ttl;
 
@@ -93,7 +93,7 @@ static int take_rows(visit *v, book *b, const redisReply *rows, uint32_t shard)
         swg_fleet_action action = {.size = sizeof action, .shard = shard};
         const char *text = swg__text(rows->element[i]);
 
-        if (text && parse(&action, text)) {
+        if (text && swg__read_action(&action, text)) {
             result = keep(b, &action);
         } else {
             snprintf(v->why, sizeof v->why, "swg1:{%s:%u}:a: row %zu is not the fleet's", v->space,

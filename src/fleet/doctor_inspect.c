@@ -30,20 +30,9 @@ typedef struct inspection {
 
 /* ---- which there are ----------------------------------------------------------------------- */
 
-static bool is_name(const char *name)
-{
-    const size_t length = strlen(name);
-
-    for (size_t i = 0; i < length; i++) {
-        if (name[i] <= ' ' || name[i] > '~')
-            return false;
-    }
-    return length > 0 && length <= SWG_NAME_MAX;
-}
-
 static bool add(roll *r, const char *name, uint32_t shard)
 {
-    if (!is_name(name))
+    if (!swg__is_name(name))
         return true; /* not one of ours: no client could have said it */
     if (r->count == r->room) {
         const size_t room = r->room ? 2 * r->room : 64;
@@ -179,7 +168,7 @@ static int scan_all(inspection *in)
 static int list(inspection *in, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!names[i] || !is_name(names[i])) {
+        if (!names[i] || !swg__is_name(names[i])) {
             snprintf(in->v.why, sizeof in->v.why,
                      "name %zu is not 1 to %d printable characters without a space", i + 1,
                      SWG_NAME_MAX);

@@ -250,3 +250,14 @@ uint32_t swg__visit_count(const visit_shard shards[SWG_FLEET_SHARDS_MAX], uint32
         return alive;
     return stored == last && stored != 1 ? stored : last > fallback ? last : fallback;
 }
+
+bool swg__is_name(const char *name)
+{
+    const size_t length = strlen(name);
+
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] <= ' ' || name[i] > '~')
+            return false;
+    }
+    return length > 0 && length <= SWG_NAME_MAX;
+}
