@@ -84,18 +84,17 @@ static int join(carrier *c, swg_panel *panel)
         fprintf(stderr, "the URL %s\n", reason);
         return SWG_EINVAL;
     }
-    uint64_t chance[2];
+    uint64_t seed;
     char host[41] = "";
-    if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance ||
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed ||
         gethostname(host, sizeof host - 1) != 0) {
         return SWG_ESYS;
     }
     return swg_fleet_open(&c->fleet, panel,
-                          SWG_FLEET(.reporter = chance[0], .host = host,
-                                    .user = url.user[0] != '\0' ? url.user : NULL,
+                          SWG_FLEET(.host = host, .user = url.user[0] != '\0' ? url.user : NULL,
                                     .password = url.password[0] != '\0' ? url.password : NULL,
                                     .database = url.database),
-                          chance[1], swg_clock_ns());
+                          seed, swg_clock_ns());
 }
 
 static swg_verdict call(swg_circuit *circuit, const char *file)

@@ -95,6 +95,11 @@ int swg_gate_collect(swg_circuit *circuit, int64_t now_ns, swg_gate_reading *rea
  * epoch. Errors: SWG_EINVAL.  Threads: any thread, any process; lock-free. */
 int swg_gate_close(swg_circuit *circuit, int64_t now_ns);
 
+/* A random number, not 0, drawn once for the panel: who is its authority after another that died or
+ * was replaced goes on under the same name. Of a panel on the heap, and of its copy in a forked
+ * child, each process has one of its own. 0: no panel.  Threads: any thread, any process. */
+uint64_t swg_gate_identity(swg_panel *panel);
+
 /* Journals an event the caller filled but for sequence, wall_ms and pid. NULL circuit: of none, the
  * name is the caller's. `scope` must not be SWG_SCOPE_HOST.
  * Errors: SWG_EINVAL.  Threads: any thread, any process; lock-free. */

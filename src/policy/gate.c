@@ -246,6 +246,11 @@ int swg_gate_close(swg_circuit *circuit, int64_t now_ns)
     return SWG_OK;
 }
 
+uint64_t swg_gate_identity(swg_panel *panel)
+{
+    return panel != NULL ? swg__panel_identity(panel) : 0;
+}
+
 int swg_gate_record(swg_panel *panel, const swg_circuit *circuit, swg_event *event)
 {
     if (panel == NULL || event == NULL || event->scope == SWG_SCOPE_HOST) {

@@ -1,7 +1,7 @@
 -- sync: one exchange of one reporter with one shard. Everything up to the call of clock() only checks.
 local min, match, format, concat = math.min, string.match, string.format, table.concat
 local kcfg = K[4]
-local WANT, RESULTS, ENTRIES = 64, 16, 256
+local WANT, RESULTS, ENTRIES, SWEEP, SWEEP_ALL = 64, 16, 256, 8, 64
 local NUMBER, CALLS, DAY = 9007199254740991, 10000000, 86400000000
 local LEASE_MAX, ALIVE, IDLE_MS, FAR = 60000000, 10000000, 86400000, 8000000000000000
 local me
@@ -65,7 +65,11 @@ local function circuits(ne)
   local WIN, CALLS_MIN, FAIL, SLOW, QUORUM, CAP, PROBES, NEED, FAIL_LIMIT, EXPIRY_LIMIT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
   local OPEN_FOR, OPEN_MAX, LEASE, RAMP, QUARANTINE = 11, 12, 13, 14, 15
 
+  -- Most circuits share a few configurations, and reading one takes longer than the rest of an entry.
+  local known = {}
+
   local function config(raw)
+    if known[raw] then return known[raw] end
     local v, n = {}, 0
     if #raw > 250 or string.find(raw, '[^%d|]') then return nil end
     for part in string.gmatch(raw .. '|', '([^|]*)|') do
@@ -75,6 +79,7 @@ local function circuits(ne)
       v[n] = x
     end
     if n ~= 15 or v[OPEN_MAX] < v[OPEN_FOR] or v[OPEN_FOR] < v[LEASE] then return nil end
+    known[raw] = v
     return v
   end
 
@@ -210,16 +215,25 @@ local function circuits(ne)
     for i = 1, 10 do t[i] = t[i] + sign * r[i] end
   end
 
+  -- Records that are over, a few of each circuit and not too many in one call: the rest is for the next.
+  local swept = 0
+
   local function sweep(e, t)
-    if now < t.first then return false end
-    local dead = call('ZRANGEBYSCORE', e.kx, '-inf', F(now), 'LIMIT', 0, 8)
-    for _, d in ipairs(dead) do
-      local raw = call('HGET', e.kb, 'r:' .. d)
-      if raw then add(t, record(raw), -1) end
-      call('HDEL', e.kb, 'r:' .. d)
+    local room = min(SWEEP, SWEEP_ALL - swept)
+    if now < t.first or room == 0 then return false end
+    local dead, fields = call('ZRANGEBYSCORE', e.kx, '-inf', F(now), 'LIMIT', 0, room), {}
+    for i, d in ipairs(dead) do
+      fields[i] = 'r:' .. d
       if d == me then t.mine = nil end
     end
-    if #dead > 0 then call('ZREM', e.kx, unpack(dead)) end
+    if #dead > 0 then
+      for _, raw in ipairs(call('HMGET', e.kb, unpack(fields))) do
+        if raw then add(t, record(raw), -1) end
+      end
+      call('HDEL', e.kb, unpack(fields))
+      call('ZREM', e.kx, unpack(dead))
+      swept = swept + #dead
+    end
     local next = call('ZRANGE', e.kx, 0, 0, 'WITHSCORES')
     t.first = next[2] and tonumber(next[2]) or FAR
     return true
@@ -415,7 +429,7 @@ local function sync()
   local more
   cursor, more = changes(cursor, views)
   finish(gc)
-  local next_us = min(max(there * 2000, 50000), 2000000)
+  local next_us = min(max(there * 4000, 50000), 2000000)
   return {F(now), srv, F(next_us), F(there), F(cursor), more, grants, views, offers}
 end
 
