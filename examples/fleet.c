@@ -112,7 +112,6 @@ static swg_verdict call(swg_circuit *circuit, const char *file)
  * fleet says over it (its gate), and what became of the calls so far. */
 static void work(swg_circuit *circuit, const char *file, int stop_fd)
 {
-    static const char *const gates[] = {"none", "open", "probing", "ramp", "forced"};
     unsigned permitted = 0, rejected = 0;
     uint32_t state = SWG_STATE_COUNT, gate = 0;
     struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
@@ -122,8 +121,8 @@ static void work(swg_circuit *circuit, const char *file, int stop_fd)
         swg_circuit_read(circuit, swg_clock_ns(), &now);
         if (now.state != state || now.gate != gate) {
             printf("breaker %-9s gate %-7s permitted %u, rejected %u\n",
-                   swg_state_name((swg_state)now.state), now.gate < 5 ? gates[now.gate] : "?",
-                   permitted, rejected);
+                   swg_state_name((swg_state)now.state),
+                   swg_gate_mode_name((swg_gate_mode)now.gate), permitted, rejected);
             fflush(stdout);
             state = now.state;
             gate = now.gate;

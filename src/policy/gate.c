@@ -15,6 +15,14 @@
 _Static_assert((int)SWG_GATE_FORCED == (int)SWG__GATE_FORCED, "one set of modes");
 _Static_assert(SWG_GATE_GRACE_MS *SWG__NS_PER_MS == SWG__GATE_GRACE_NS, "one grace");
 
+const char *swg_gate_mode_name(swg_gate_mode mode)
+{
+#define SWG_X(name, value, text) text,
+    static const char *const names[] = {SWG_GATE_MODES(SWG_X)};
+#undef SWG_X
+    return (size_t)mode < sizeof names / sizeof *names ? names[mode] : "unknown";
+}
+
 static swg_verdict refuse(swg_permit *permit, swg_verdict verdict, uint64_t word, int64_t now_ns)
 {
     const int64_t wait_ns = swg__gate_wait_ns(word, now_ns);

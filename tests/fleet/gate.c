@@ -384,6 +384,16 @@ START_TEST(nonsense_is_refused)
 }
 END_TEST
 
+START_TEST(modes_have_names)
+{
+    static const char *const names[] = {"none", "open", "probing", "ramp", "forced"};
+    for (int i = 0; i < SWG_GATE_MODE_COUNT; i++)
+        ck_assert_str_eq(swg_gate_mode_name((swg_gate_mode)i), names[i]);
+    ck_assert_str_eq(swg_gate_mode_name((swg_gate_mode)SWG_GATE_MODE_COUNT), "unknown");
+    ck_assert_str_eq(swg_gate_mode_name((swg_gate_mode)-1), "unknown");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("gate");
@@ -406,6 +416,7 @@ int main(void)
     tcase_set_timeout(t, 30);
     tcase_add_test(t, F4_F5_no_permit_is_lost_or_doubled);
     tcase_add_test(t, nonsense_is_refused);
+    tcase_add_test(t, modes_have_names);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);
