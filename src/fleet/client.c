@@ -18,23 +18,6 @@ uint64_t swg__client_random(swg_fleet *fleet, uint64_t below)
     return below > 0 ? x % below : 0;
 }
 
-void swg__client_event(swg_fleet *fleet, const swg_fleet_event *event)
-{
-    if (fleet->events_head - fleet->events_tail == CLIENT_EVENTS) {
-        fleet->events_tail++;
-        fleet->stats.dropped_events++;
-    }
-    fleet->events[fleet->events_head++ % CLIENT_EVENTS] = *event;
-}
-
-bool swg_fleet_poll(swg_fleet *fleet, swg_fleet_event *event)
-{
-    if (!fleet || !event || fleet->events_head == fleet->events_tail)
-        return false;
-    *event = fleet->events[fleet->events_tail++ % CLIENT_EVENTS];
-    return true;
-}
-
 uint32_t swg_fleet_shard(const swg_fleet *fleet, const char *circuit)
 {
     return fleet && circuit ? swg__client_crc16(circuit, strlen(circuit)) % fleet->config.shards
@@ -277,7 +260,7 @@ static int64_t tick_shard(swg_fleet *fleet, struct client_shard *shard, int64_t 
 {
     uint32_t number = shard->once != SWG_NONE ? shard->once : shard->link;
     const struct client_link *link = &fleet->links[number];
-    bool can = link->up && !link->gave_up && !shard->inflight;
+    bool can = swg__client_ready(link) && !shard->inflight;
 
     swg__client_mode_tick(fleet, shard, now);
     if (can && now >= shard->due) {

@@ -4,6 +4,7 @@
  *     client.c          opening, ticking, circuits found
  *     client_config.c   defaults, ranges, names
  *     client_link.c     bytes, replies expected, links lost
+ *     client_event.c    what is polled
  *     client_ear.c      hints: exchanges before their time
  *     client_ask.c      exchanges somebody waits for
  *     client_request.c  what is said in an exchange
@@ -22,9 +23,9 @@
 #ifndef SWG_FLEET_CLIENT_H
 #define SWG_FLEET_CLIENT_H
 
+#include "fleet/reader.h"
 #include "fleet/wire.h"
 
-#include <hiredis/hiredis.h>
 #include <switchgear/fleet.h>
 #include <switchgear/switchgear.h>
 #include <switchgear/gate.h>
@@ -131,10 +132,20 @@ struct client_shard {
     int entries;
     unsigned errors; /* in a row */
     int last_error;
+    swg_fleet_event redirect; /* MOVED or ASK, the last, until it is polled */
     uint32_t *circuits, count, room, turn;
 };
 
-enum { EXPECT_SYNC, EXPECT_OK, EXPECT_LOAD, EXPECT_ORDER, EXPECT_PONG, EXPECT_CHANNELS };
+enum {
+    EXPECT_SYNC,
+    EXPECT_ORDER,
+    EXPECT_AUTH,
+    EXPECT_SELECT,
+    EXPECT_ASKING,
+    EXPECT_LOAD,
+    EXPECT_CHANNELS,
+    EXPECT_PONG
+};
 
 struct client_expect {
     int kind;
@@ -144,10 +155,13 @@ struct client_expect {
 
 struct client_link {
     bool up, gave_up, worked, readonly;
+    bool late;         /* no reply in timeout_ms */
+    unsigned greets;   /* answers to AUTH and SELECT still to come: nothing else is sent before */
+    unsigned told;     /* commands refused, of which that was said: bits by EXPECT_ */
     unsigned failures;
     int64_t heard; /* the last reply */
-    redisReader *reader;
-    size_t pending; /* bytes of a reply still incomplete, at least */
+    swg_fleet_event give_up, replica; /* until polled */
+    swg_reader reader;
     char *out;
     size_t out_used, out_room, out_sent;
     struct client_expect *expect;
@@ -155,13 +169,21 @@ struct client_link {
     uint32_t loads; /* scripts on their way */
 };
 
-enum { ORDER_FREE, ORDER_WAITS, ORDER_SENT };
+/* Is it one to send exchanges by? */
+static inline bool swg__client_ready(const struct client_link *link)
+{
+    return link->up && !link->gave_up && link->greets == 0;
+}
+
+enum { ORDER_FREE, ORDER_WAITS, ORDER_SENT, ORDER_ANSWERED };
 
 struct client_order {
     int state;
     uint32_t number, shard;
     int64_t due, first; /* when to send it, and when that was tried first */
+    bool asks;          /* its slot is moving: to go where an exchange was sent on to */
     struct swg_step_order order;
+    swg_fleet_event answer; /* until polled */
 };
 
 struct swg_fleet {
@@ -169,7 +191,6 @@ struct swg_fleet {
     swg_fleet_config config;
     char space[CLIENT_SPACE + 1], reporter[SWG_STEP_NAME];
     char *user, *password;
-    redisReplyObjectFunctions functions, usual;
     uint64_t random;
     int64_t seq, rescan;
     int64_t phase; /* when rounds began */
@@ -178,6 +199,7 @@ struct swg_fleet {
     uint64_t journal;        /* read so far */
     int64_t opened, watch, ping;
     uint32_t channels; /* confirmed on the ear */
+    bool deaf;         /* they were refused: asked for again */
     struct client_circuit **circuits;
     uint32_t count, room;
     uint32_t *table, table_size; /* number + 1 by hash of the name */
@@ -188,6 +210,7 @@ struct swg_fleet {
     uint32_t order_number;
     swg_fleet_event events[CLIENT_EVENTS];
     uint64_t events_head, events_tail;
+    bool pressing; /* something is to be polled that is in none of these */
     swg_fleet_snapshot stats;
     struct swg_wire wire;
     struct swg_step_request request;
@@ -207,7 +230,11 @@ static inline int64_t swg__client_max(int64_t a, int64_t b)
 /* client.c */
 uint64_t swg__client_random(swg_fleet *fleet, uint64_t below);
 struct client_circuit *swg__client_find(const swg_fleet *fleet, const char *name);
+
+/* client_event.c */
 void swg__client_event(swg_fleet *fleet, const swg_fleet_event *event);
+/* Never lost: it waits in its own place, where only a later one can take its place. */
+void swg__client_press(swg_fleet *fleet, swg_fleet_event *place, const swg_fleet_event *event);
 
 /* client_config.c */
 int swg__client_settle(swg_fleet *fleet, const swg_fleet_config *config);
@@ -215,8 +242,8 @@ uint32_t swg__client_crc16(const char *text, size_t length);
 
 /* client_link.c: all but the public part */
 struct client_link *swg__client_link(const swg_fleet *fleet, uint32_t number); /* NULL: no such */
-void swg__client_put_words(swg_fleet *fleet, uint32_t link, int kind, const char *const *words,
-                           int64_t now);
+bool swg__client_put_words(swg_fleet *fleet, uint32_t link, int kind, const char *const *words,
+                           int64_t now); /* false: as below */
 int swg__client_links_open(swg_fleet *fleet);
 void swg__client_links_close(swg_fleet *fleet);
 /* The command in fleet->wire goes out; its answer is expected. False: no room, nothing was done. */
@@ -227,7 +254,7 @@ int64_t swg__client_link_tick(swg_fleet *fleet, uint32_t link, int64_t now);
 /* client_ear.c */
 void swg__client_hurry(swg_fleet *fleet, struct client_shard *shard, int64_t now);
 void swg__client_heard(swg_fleet *fleet, struct client_shard *shard, int64_t now);
-void swg__client_subscribe(swg_fleet *fleet, int64_t now);
+bool swg__client_subscribe(swg_fleet *fleet, int64_t now); /* false: no room */
 bool swg__client_hint(swg_fleet *fleet, const redisReply *reply, int64_t now);
 int64_t swg__client_ear_tick(swg_fleet *fleet, int64_t now);
 int64_t swg__client_watch(swg_fleet *fleet, int64_t now);

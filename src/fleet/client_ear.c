@@ -42,9 +42,12 @@ void swg__client_heard(swg_fleet *fleet, struct client_shard *shard, int64_t now
 
 /* ---- the ear ---- */
 
-void swg__client_subscribe(swg_fleet *fleet, int64_t now)
+bool swg__client_subscribe(swg_fleet *fleet, int64_t now)
 {
     char channel[80];
+
+    fleet->channels = 0;
+    fleet->ping = now + PING_NS;
 
     swg_wire_start(&fleet->wire);
     swg_wire_text(&fleet->wire, "SUBSCRIBE");
@@ -52,9 +55,8 @@ void swg__client_subscribe(swg_fleet *fleet, int64_t now)
         snprintf(channel, sizeof channel, "%s:chg", fleet->shards[i].tag);
         swg_wire_text(&fleet->wire, channel);
     }
-    swg__client_put(fleet, SWG_FLEET_EAR, EXPECT_CHANNELS, 0, now);
-    fleet->channels = 0;
-    fleet->ping = now + PING_NS;
+    fleet->deaf = !swg__client_put(fleet, SWG_FLEET_EAR, EXPECT_CHANNELS, 0, now);
+    return !fleet->deaf;
 }
 
 static struct client_shard *shard_of(swg_fleet *fleet, const redisReply *channel)
@@ -101,18 +103,27 @@ bool swg__client_hint(swg_fleet *fleet, const redisReply *reply, int64_t now)
     return is_push(reply, "subscribe") && ++fleet->channels < fleet->config.shards;
 }
 
-/* A listener sends nothing, so that only an answer it asked for shows that the other end lives. */
+/* A listener sends nothing, so that only an answer it asked for shows that the other end lives. One
+ * that may not listen asks whether it may by now. */
+static void ask_for_life(swg_fleet *fleet, int64_t now)
+{
+    if (fleet->deaf) {
+        swg__client_subscribe(fleet, now);
+        return;
+    }
+    fleet->ping = now + PING_NS;
+    swg__client_put_words(fleet, SWG_FLEET_EAR, EXPECT_PONG, (const char *const[]){"PING", NULL},
+                          now);
+}
+
 int64_t swg__client_ear_tick(swg_fleet *fleet, int64_t now)
 {
     const struct client_link *ear = swg__client_link(fleet, SWG_FLEET_EAR);
 
     if (!ear->up || ear->gave_up)
         return NEVER;
-    if (now >= fleet->ping) {
-        fleet->ping = now + PING_NS;
-        swg__client_put_words(fleet, SWG_FLEET_EAR, EXPECT_PONG,
-                              (const char *const[]){"PING", NULL}, now);
-    }
+    if (now >= fleet->ping)
+        ask_for_life(fleet, now);
     return swg__client_min(fleet->ping, swg__client_link_tick(fleet, SWG_FLEET_EAR, now));
 }
 

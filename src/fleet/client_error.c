@@ -34,8 +34,9 @@ swg_fleet_error swg__client_error_of(const char *text)
     return SWG_FLEET_OTHER;
 }
 
-static void tell(swg_fleet *fleet, const struct client_shard *shard, uint32_t kind, int error,
-                 const char *text)
+/* In its own place, or, if it has none, among the talk. */
+static void tell(swg_fleet *fleet, const struct client_shard *shard, uint32_t kind,
+                 swg_fleet_event *place, int error, const char *text)
 {
     swg_fleet_event event = {.kind = kind,
                              .shard = shard->number,
@@ -45,7 +46,10 @@ static void tell(swg_fleet *fleet, const struct client_shard *shard, uint32_t ki
                              .error = SWG_EPROTO};
 
     snprintf(event.text, sizeof event.text, "%s", text);
-    swg__client_event(fleet, &event);
+    if (place)
+        swg__client_press(fleet, place, &event);
+    else
+        swg__client_event(fleet, &event);
 }
 
 /* Again after a wait that doubles, apart from the others. */
@@ -64,7 +68,7 @@ void swg__client_failed(swg_fleet *fleet, struct client_shard *shard, swg_fleet_
 {
     fleet->stats.errors[error]++;
     if (shard->last_error != (int)error)
-        tell(fleet, shard, SWG_FLEET_EVENT_ERROR, (int)error, text);
+        tell(fleet, shard, SWG_FLEET_EVENT_ERROR, NULL, (int)error, text);
     shard->last_error = (int)error;
     shard->inflight = false;
     back_off(fleet, shard, now);
@@ -72,7 +76,7 @@ void swg__client_failed(swg_fleet *fleet, struct client_shard *shard, swg_fleet_
 }
 
 /* "MOVED 3999 127.0.0.1:6381": the address is the third word. */
-static void moved(swg_fleet *fleet, const struct client_shard *shard, swg_fleet_error error,
+static void moved(swg_fleet *fleet, struct client_shard *shard, swg_fleet_error error,
                   const char *text)
 {
     const char *address = strchr(text, ' ');
@@ -80,7 +84,7 @@ static void moved(swg_fleet *fleet, const struct client_shard *shard, swg_fleet_
     address = address ? strchr(address + 1, ' ') : NULL;
     if (address && strlen(address + 1) < sizeof((swg_fleet_event *)0)->text)
         tell(fleet, shard, error == SWG_FLEET_ASK ? SWG_FLEET_EVENT_ASK : SWG_FLEET_EVENT_MOVED,
-             (int)error, address + 1);
+             &shard->redirect, (int)error, address + 1);
 }
 
 void swg__client_refused(swg_fleet *fleet, struct client_shard *shard, uint32_t number,
@@ -100,6 +104,6 @@ void swg__client_refused(swg_fleet *fleet, struct client_shard *shard, uint32_t 
         moved(fleet, shard, error, text);
     if (error == SWG_FLEET_READONLY && !link->readonly) {
         link->readonly = true;
-        tell(fleet, shard, SWG_FLEET_EVENT_READONLY, (int)error, text);
+        tell(fleet, shard, SWG_FLEET_EVENT_READONLY, &link->replica, (int)error, text);
     }
 }

@@ -14,31 +14,6 @@
 #define RETRY_MAX_NS (5000 * MS)
 #define SPREAD_NS (1000 * MS)
 
-/* An array longer than ours ever are is not ours: its memory is not asked for. */
-#if HIREDIS_MAJOR < 1
-static void *short_array(const redisReadTask *task, int elements)
-#else
-static void *short_array(const redisReadTask *task, size_t elements)
-#endif
-{
-    const swg_fleet *fleet = task->privdata;
-
-    return elements > ELEMENTS_MAX ? NULL : fleet->usual.createArray(task, elements);
-}
-
-static redisReader *new_reader(swg_fleet *fleet)
-{
-    redisReader *reader = redisReaderCreate();
-
-    if (!reader)
-        return NULL;
-    fleet->usual = fleet->functions = *reader->fn;
-    fleet->functions.createArray = short_array;
-    reader->fn = &fleet->functions;
-    reader->privdata = fleet;
-    return reader;
-}
-
 int swg__client_links_open(swg_fleet *fleet)
 {
     fleet->expect_room = 4 * fleet->config.shards + 2 * CLIENT_ORDERS + 16;
@@ -55,8 +30,7 @@ struct client_link *swg__client_link(const swg_fleet *fleet, uint32_t number)
 
 static void empty(struct client_link *link)
 {
-    if (link->reader)
-        redisReaderFree(link->reader);
+    swg__reader_close(&link->reader);
     free(link->out);
     free(link->expect);
     *link = (struct client_link){.failures = link->failures};
@@ -107,13 +81,13 @@ bool swg__client_put(swg_fleet *fleet, uint32_t number, int kind, uint32_t which
     return true;
 }
 
-void swg__client_put_words(swg_fleet *fleet, uint32_t link, int kind, const char *const *words,
+bool swg__client_put_words(swg_fleet *fleet, uint32_t link, int kind, const char *const *words,
                            int64_t now)
 {
     swg_wire_start(&fleet->wire);
     for (int i = 0; words[i]; i++)
         swg_wire_text(&fleet->wire, words[i]);
-    swg__client_put(fleet, link, kind, 0, now);
+    return swg__client_put(fleet, link, kind, 0, now);
 }
 
 void swg__client_load_scripts(swg_fleet *fleet, uint32_t number, int64_t now)
@@ -123,34 +97,45 @@ void swg__client_load_scripts(swg_fleet *fleet, uint32_t number, int64_t now)
 
     if (link->loads > 0)
         return;
-    for (int i = 0; i < 2; i++) {
-        uint32_t before = link->count;
-
-        swg__client_put_words(fleet, number, EXPECT_LOAD,
-                              (const char *const[]){"SCRIPT", "LOAD", scripts[i], NULL}, now);
-        link->loads += link->count - before;
-    }
+    for (int i = 0; i < 2; i++)
+        link->loads += swg__client_put_words(
+            fleet, number, EXPECT_LOAD, (const char *const[]){"SCRIPT", "LOAD", scripts[i], NULL},
+            now);
 }
 
-static void authenticate(swg_fleet *fleet, uint32_t link, int64_t now)
+static bool authenticate(swg_fleet *fleet, uint32_t link, int64_t now)
 {
-    if (fleet->user && fleet->password)
-        swg__client_put_words(fleet, link, EXPECT_OK,
-                              (const char *const[]){"AUTH", fleet->user, fleet->password, NULL},
-                              now);
-    else if (fleet->password)
-        swg__client_put_words(fleet, link, EXPECT_OK,
-                              (const char *const[]){"AUTH", fleet->password, NULL}, now);
+    const char *const named[] = {"AUTH", fleet->user, fleet->password, NULL};
+    const char *const unnamed[] = {"AUTH", fleet->password, NULL};
+
+    return !fleet->password || swg__client_put_words(fleet, link, EXPECT_AUTH,
+                                                     fleet->user ? named : unnamed, now);
 }
 
-static void select_database(swg_fleet *fleet, uint32_t link, int64_t now)
+static bool select_database(swg_fleet *fleet, uint32_t link, int64_t now)
 {
     char text[16];
 
-    if (fleet->config.database == 0)
-        return;
     snprintf(text, sizeof text, "%u", fleet->config.database);
-    swg__client_put_words(fleet, link, EXPECT_OK, (const char *const[]){"SELECT", text, NULL}, now);
+    return fleet->config.database == 0 ||
+           swg__client_put_words(fleet, link, EXPECT_SELECT,
+                                 (const char *const[]){"SELECT", text, NULL}, now);
+}
+
+/* An exchange sent along with a SELECT that is refused would run elsewhere: it waits for all
+ * answers. */
+static bool greet(swg_fleet *fleet, uint32_t number, int64_t now)
+{
+    struct client_link *link = swg__client_link(fleet, number);
+
+    if (!authenticate(fleet, number, now))
+        return false;
+    if (number == SWG_FLEET_EAR)
+        return swg__client_subscribe(fleet, now);
+    if (!select_database(fleet, number, now))
+        return false;
+    link->greets = link->count;
+    return true;
 }
 
 int swg_fleet_connected(swg_fleet *fleet, uint32_t number, int64_t now)
@@ -160,26 +145,20 @@ int swg_fleet_connected(swg_fleet *fleet, uint32_t number, int64_t now)
     if (!link || link->up)
         return SWG_EINVAL;
     empty(link);
-    link->reader = new_reader(fleet);
     link->expect = calloc(fleet->expect_room, sizeof *link->expect);
-    if (!link->reader || !link->expect) {
-        empty(link);
-        return SWG_ENOMEM;
-    }
-    link->up = true;
-    authenticate(fleet, number, now);
-    if (number == SWG_FLEET_EAR)
-        swg__client_subscribe(fleet, now);
-    else
-        select_database(fleet, number, now);
-    return SWG_OK;
+    link->up = link->expect && swg__reader_open(&link->reader, ELEMENTS_MAX, PENDING_MAX);
+    if (link->up && greet(fleet, number, now))
+        return SWG_OK;
+    empty(link);
+    return SWG_ENOMEM;
 }
 
-static void lose(swg_fleet *fleet, const struct client_expect *expect, int64_t now)
+static void lose(swg_fleet *fleet, const struct client_expect *expect, bool late, int64_t now)
 {
     if (expect->kind == EXPECT_SYNC)
-        swg__client_failed(fleet, &fleet->shards[expect->which], SWG_FLEET_LOST, "the link broke",
-                           now);
+        swg__client_failed(fleet, &fleet->shards[expect->which],
+                           late ? SWG_FLEET_TIMEOUT : SWG_FLEET_LOST,
+                           late ? "no reply in time" : "the link broke", now);
     if (expect->kind == EXPECT_ORDER)
         swg__client_order_lost(fleet, expect->which);
 }
@@ -194,7 +173,7 @@ int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t number, int64_t now)
         return NEVER;
     worked = link->worked;
     for (; link->count > 0; link->count--) {
-        lose(fleet, &link->expect[link->first], now);
+        lose(fleet, &link->expect[link->first], link->late, now);
         link->first = (link->first + 1) % fleet->expect_room;
     }
     for (uint32_t i = 0; i < fleet->config.shards; i++) { /* what waits for it need not */
@@ -253,17 +232,39 @@ static bool exchange_reply(swg_fleet *fleet, uint32_t number, struct client_shar
     return true;
 }
 
-/* AUTH or SELECT: what comes after it fails too, but says less. */
-static void greeting_refused(swg_fleet *fleet, uint32_t number, const char *text)
+static void give_up(swg_fleet *fleet, uint32_t number, const swg_fleet_event *why)
 {
+    struct client_link *link = swg__client_link(fleet, number);
+    swg_fleet_event event = *why;
+
+    event.kind = SWG_FLEET_EVENT_GIVE_UP;
+    link->gave_up = true;
+    link->worked = false; /* not at once again */
+    swg__client_press(fleet, &link->give_up, &event);
+}
+
+/* A command of the link's own, told once a connection. One that may not work where it is meant to
+ * is given up. */
+static void refused(swg_fleet *fleet, uint32_t number, int kind, const char *words)
+{
+    static const char *const names[] = {
+        [EXPECT_AUTH] = "AUTH",        [EXPECT_SELECT] = "SELECT",      [EXPECT_ASKING] = "ASKING",
+        [EXPECT_LOAD] = "SCRIPT LOAD", [EXPECT_CHANNELS] = "SUBSCRIBE", [EXPECT_PONG] = "PING"};
+    struct client_link *link = swg__client_link(fleet, number);
     swg_fleet_event event = {.kind = SWG_FLEET_EVENT_ERROR,
                              .shard = SWG_NONE,
                              .link = number,
-                             .value = swg__client_error_of(text),
+                             .value = swg__client_error_of(words),
                              .error = SWG_EPROTO};
 
-    snprintf(event.text, sizeof event.text, "%s", text);
+    fleet->stats.errors[event.value]++;
+    if (link->told & 1u << kind)
+        return;
+    link->told |= 1u << kind;
+    snprintf(event.text, sizeof event.text, "%s: %s", names[kind], words);
     swg__client_event(fleet, &event);
+    if (kind == EXPECT_AUTH || kind == EXPECT_SELECT)
+        give_up(fleet, number, &event);
 }
 
 static bool take(swg_fleet *fleet, uint32_t number, const struct client_expect *expect,
@@ -277,20 +278,24 @@ static bool take(swg_fleet *fleet, uint32_t number, const struct client_expect *
     case EXPECT_ORDER:
         swg__client_order_reply(fleet, expect->which, number, reply, now);
         return true;
+    case EXPECT_AUTH:
+    case EXPECT_SELECT:
+        link->greets -= link->greets > 0;
+        if (swg__needs_no_password(reply))
+            return true;
+        break;
     case EXPECT_LOAD:
         link->loads--;
         break;
     case EXPECT_CHANNELS:
         link->worked = reply->type == REDIS_REPLY_ARRAY;
+        fleet->deaf = reply->type == REDIS_REPLY_ERROR;
         break;
     default:
         break;
     }
-    if (reply->type != REDIS_REPLY_ERROR)
-        return true;
-    fleet->stats.errors[swg__client_error_of(reply->str)]++;
-    if (expect->kind == EXPECT_OK)
-        greeting_refused(fleet, number, reply->str);
+    if (reply->type == REDIS_REPLY_ERROR)
+        refused(fleet, number, expect->kind, reply->str);
     return true;
 }
 
@@ -304,14 +309,12 @@ static int next_reply(swg_fleet *fleet, uint32_t number, int64_t now)
 {
     struct client_link *link = swg__client_link(fleet, number);
     struct client_expect expect;
-    void *reply = NULL;
+    redisReply *reply = NULL;
+    int there = swg__reader_next(&link->reader, &reply);
     bool ours;
 
-    if (redisReaderGetReply(link->reader, &reply) != REDIS_OK)
-        return nonsense(fleet);
-    if (!reply)
-        return link->pending > PENDING_MAX ? nonsense(fleet) : SWG_OK;
-    link->pending = link->reader->len - link->reader->pos;
+    if (there <= 0)
+        return there < 0 ? nonsense(fleet) : SWG_OK;
     if (number == SWG_FLEET_EAR && swg__client_hint(fleet, reply, now)) {
         freeReplyObject(reply);
         return 1;
@@ -339,14 +342,13 @@ int swg_fleet_feed(swg_fleet *fleet, uint32_t number, const void *bytes, size_t 
     if (link->gave_up)
         return SWG_EPROTO;
     fleet->stats.bytes_in += count;
-    link->pending += count;
-    if (count > 0 && redisReaderFeed(link->reader, bytes, count) != REDIS_OK)
+    if (!swg__reader_feed(&link->reader, bytes, count))
         result = SWG_ENOMEM;
     else
-        while ((result = next_reply(fleet, number, now)) > 0)
+        while (!link->gave_up && (result = next_reply(fleet, number, now)) > 0)
             ;
-    link->gave_up = result < 0;
-    return result;
+    link->gave_up = link->gave_up || result < 0;
+    return result < 0 ? result : SWG_OK;
 }
 
 int64_t swg__client_link_tick(swg_fleet *fleet, uint32_t number, int64_t now)
@@ -361,13 +363,15 @@ int64_t swg__client_link_tick(swg_fleet *fleet, uint32_t number, int64_t now)
                (int64_t)fleet->config.timeout_ms * MS;
     if (now < deadline)
         return deadline;
-    link->gave_up = true;
-    link->worked = false; /* not at once again */
-    fleet->stats.errors[SWG_FLEET_TIMEOUT]++;
-    swg__client_event(fleet, &(swg_fleet_event){.kind = SWG_FLEET_EVENT_GIVE_UP,
-                                                .link = number,
-                                                .value = SWG_FLEET_TIMEOUT,
-                                                .error = SWG_EPROTO});
+    link->late = true;
+    if (link->expect[link->first].kind != EXPECT_SYNC) /* those count when they are lost */
+        fleet->stats.errors[SWG_FLEET_TIMEOUT]++;
+    give_up(fleet, number,
+            &(swg_fleet_event){.shard = SWG_NONE,
+                               .link = number,
+                               .value = SWG_FLEET_TIMEOUT,
+                               .error = SWG_EPROTO,
+                               .text = "no reply in time"});
     return NEVER;
 }
 

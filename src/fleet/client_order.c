@@ -19,8 +19,8 @@ static void answer(swg_fleet *fleet, struct client_order *o, int error, int64_t 
                              .epoch = (uint64_t)epoch};
 
     snprintf(event.text, sizeof event.text, "%s", text);
-    o->state = ORDER_FREE;
-    swg__client_event(fleet, &event);
+    o->state = ORDER_ANSWERED;
+    swg__client_press(fleet, &o->answer, &event);
 }
 
 static bool copy(char to[SWG_STEP_TEXT], const char *from)
@@ -62,22 +62,40 @@ int swg_fleet_order(swg_fleet *fleet, const char *circuit, swg_fleet_state state
     return SWG_EFULL;
 }
 
-static void send(swg_fleet *fleet, struct client_order *o, int64_t now)
+/* Where its shard's exchanges go; while the slot is moving, with the exchange that was sent on. */
+static bool is_sent_on(const swg_fleet *fleet, const struct client_order *o)
+{
+    return o->asks && fleet->shards[o->shard].sent_once;
+}
+
+static uint32_t link_of(const swg_fleet *fleet, const struct client_order *o)
 {
     const struct client_shard *shard = &fleet->shards[o->shard];
-    const struct swg_wire_clock clock = {0, ""};
 
-    swg_wire_admin(&fleet->wire, swg_fleet_admin_sha1, shard->tag, clock, &o->order);
-    if (swg__client_put(fleet, shard->link, EXPECT_ORDER, (uint32_t)(o - fleet->orders), now))
-        o->state = ORDER_SENT;
+    return is_sent_on(fleet, o) ? shard->sent_link : shard->link;
+}
+
+static void send(swg_fleet *fleet, struct client_order *o, int64_t now)
+{
+    const struct swg_wire_clock clock = {0, ""};
+    const uint32_t link = link_of(fleet, o);
+
     o->due = now + RETRY_NS;
+    if (is_sent_on(fleet, o) &&
+        !swg__client_put_words(fleet, link, EXPECT_ASKING, (const char *const[]){"ASKING", NULL},
+                               now))
+        return;
+    swg_wire_admin(&fleet->wire, swg_fleet_admin_sha1, fleet->shards[o->shard].tag, clock,
+                   &o->order);
+    if (swg__client_put(fleet, link, EXPECT_ORDER, (uint32_t)(o - fleet->orders), now))
+        o->state = ORDER_SENT;
 }
 
 /* Returns when to look at it again. An order that could not be sent for so long is given up, lest
  * it be carried out when nobody thinks of it any more. */
 static int64_t tick(swg_fleet *fleet, struct client_order *o, int64_t now)
 {
-    bool up = fleet->links[fleet->shards[o->shard].link].up;
+    bool up = swg__client_ready(&fleet->links[link_of(fleet, o)]);
 
     o->first = o->first == 0 ? now : o->first;
     if (up && now >= o->due)
@@ -137,6 +155,7 @@ void swg__client_order_reply(swg_fleet *fleet, uint32_t which, uint32_t link,
             return;
         }
         o->state = ORDER_WAITS;
+        o->asks = error == SWG_FLEET_ASK;
         o->due = error == SWG_FLEET_NOSCRIPT ? now : now + RETRY_NS;
         return;
     }

@@ -169,7 +169,7 @@ static bool ask_once(swg_fleet *fleet, uint32_t link, int64_t now)
 {
     swg_wire_start(&fleet->wire);
     swg_wire_text(&fleet->wire, "ASKING");
-    return swg__client_put(fleet, link, EXPECT_OK, 0, now);
+    return swg__client_put(fleet, link, EXPECT_ASKING, 0, now);
 }
 
 /* One request under way a shard; a new number for each, said again or not. */

@@ -2,6 +2,7 @@
  * cluster. */
 #include "fleet/doctor_visit.h"
 #include "fleet/client.h"
+#include "fleet/net_place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,22 +51,13 @@ static int64_t share(const visit *v, uint32_t seed)
 
 /* ---- sentinels ----------------------------------------------------------------------------- */
 
-static bool take_master(swg_fleet_address *a, const redisReply *reply)
-{
-    const char *host = swg__text(swg__at(reply, 0)), *port = swg__text(swg__at(reply, 1));
-
-    return swg__length(reply) == 2 && host && port && host[0] &&
-           snprintf(a->host, sizeof a->host, "%s", host) < (int)sizeof a->host &&
-           snprintf(a->port, sizeof a->port, "%s", port) < (int)sizeof a->port;
-}
-
 int swg__visit_ask_sentinel(visit *v, node *sentinel, swg_fleet_address *master)
 {
     redisReply *reply =
         swg__talk_ask(&sentinel->talk, "SENTINEL GET-MASTER-ADDR-BY-NAME %s", v->url.master);
     int result = SWG_OK;
 
-    if (!take_master(master, reply)) {
+    if (!swg__place_of_master(master, reply)) {
         result = SWG_EPROTO;
         if (!reply)
             result = swg__visit_end_of(v, sentinel);
@@ -106,36 +98,6 @@ static int find_master(visit *v)
 
 /* ---- clusters ------------------------------------------------------------------------------ */
 
-/* A node that is to be called by its name and has none says so with a "?", and its address behind
- * the rest, among words in pairs. */
-static const char *host_of(const redisReply *row)
-{
-    const char *host = swg__text(swg__at(row, 0));
-    const redisReply *more = swg__at(row, 3);
-
-    if (!host || strcmp(host, "?") != 0)
-        return host;
-    for (size_t i = 0; i + 1 < swg__length(more); i += 2) {
-        const char *word = swg__text(swg__at(more, i));
-
-        if (word && strcmp(word, "ip") == 0)
-            return swg__text(swg__at(more, i + 1));
-    }
-    return NULL;
-}
-
-static bool take_address(swg_fleet_address *a, const redisReply *row, const char *asked)
-{
-    const char *host = host_of(row);
-    int64_t port;
-
-    if (!swg__whole(swg__at(row, 1), &port) || port < 1 || port > 65535)
-        return false;
-    snprintf(a->port, sizeof a->port, "%d", (int)port);
-    return snprintf(a->host, sizeof a->host, "%s", host && host[0] ? host : asked) <
-           (int)sizeof a->host;
-}
-
 static int number_of(visit *v, const swg_fleet_address *a)
 {
     for (uint32_t i = 0; i < v->count; i++) {
@@ -168,7 +130,7 @@ static bool take_range(visit *v, const redisReply *range, const char *asked)
     int64_t first, last;
 
     if (!swg__whole(swg__at(range, 0), &first) || !swg__whole(swg__at(range, 1), &last) ||
-        first > last || last >= SWG_FLEET_SLOTS || !take_address(&master, swg__at(range, 2), asked))
+        first > last || last >= SWG_FLEET_SLOTS || !swg__place_of_node(&master, swg__at(range, 2), asked))
         return false;
     if (!is_wanted(v, first, last))
         return true;

@@ -42,7 +42,7 @@ static visit_greeting introduce(visit *v, node *n, const char *user, const char 
     if (!password)
         return GREETED;
     redisReply *reply = authenticate(&n->talk, user, password);
-    n->needless = swg__is_error(reply, "ERR AUTH") || swg__is_error(reply, "ERR Client sent AUTH");
+    n->needless = swg__needs_no_password(reply);
     if (!reply)
         greeting = no_talk(v, n);
     else if (reply->type == REDIS_REPLY_ERROR && !n->needless)

@@ -60,30 +60,6 @@ static void come_up(talk *t)
     }
 }
 
-/* Memory for a longer array than any of ours is not asked for. */
-#if HIREDIS_MAJOR < 1
-static void *short_array(const redisReadTask *task, int elements)
-#else
-static void *short_array(const redisReadTask *task, size_t elements)
-#endif
-{
-    const talk *t = task->privdata;
-
-    return (size_t)elements > ELEMENTS_MAX ? NULL : t->usual.createArray(task, elements);
-}
-
-static bool open_reader(talk *t)
-{
-    t->reader = redisReaderCreate();
-    if (!t->reader)
-        return false;
-    t->usual = t->functions = *t->reader->fn;
-    t->functions.createArray = short_array;
-    t->reader->fn = &t->functions;
-    t->reader->privdata = t;
-    return true;
-}
-
 bool swg__talk_open(talk *t, const swg_fleet_url *url, const swg_fleet_run_config *config,
                     int64_t deadline_ns)
 {
@@ -92,7 +68,7 @@ bool swg__talk_open(talk *t, const swg_fleet_url *url, const swg_fleet_run_confi
         finish(t, t->link.trouble[0] ? TALK_REFUSED : TALK_NO_MEMORY, t->link.trouble);
         return false;
     }
-    if (!open_reader(t))
+    if (!swg__reader_open(&t->reader, ELEMENTS_MAX, PENDING_MAX))
         finish(t, TALK_NO_MEMORY, "out of memory");
     else
         come_up(t);
@@ -102,10 +78,8 @@ bool swg__talk_open(talk *t, const swg_fleet_url *url, const swg_fleet_run_confi
 void swg__talk_close(talk *t)
 {
     swg__link_close(&t->link);
-    if (t->reader)
-        redisReaderFree(t->reader);
+    swg__reader_close(&t->reader);
     free(t->out);
-    t->reader = NULL;
     t->out = NULL;
 }
 
@@ -186,7 +160,7 @@ static bool read_some(talk *t)
 
     if (count < 0)
         finish(t, TALK_LOST, t->link.trouble);
-    if (count > 0 && redisReaderFeed(t->reader, bytes, (size_t)count) != REDIS_OK)
+    if (count > 0 && !swg__reader_feed(&t->reader, bytes, (size_t)count))
         finish(t, TALK_NO_MEMORY, "out of memory");
     return count > 0;
 }
@@ -195,21 +169,22 @@ static void nonsense(talk *t)
 {
     char why[NET_TROUBLE_MAX];
 
-    snprintf(why, sizeof why, "what answers is no Redis: %s", t->reader->errstr);
+    snprintf(why, sizeof why, "what answers is no Redis: %s",
+             t->reader.hiredis->err ? t->reader.hiredis->errstr : "a reply without end");
     finish(t, TALK_NONSENSE, why);
 }
 
 redisReply *swg__talk_hear(talk *t)
 {
-    void *reply = NULL;
+    redisReply *reply = NULL;
 
     while (t->end == TALK_GOES_ON) {
-        if (redisReaderGetReply(t->reader, &reply) != REDIS_OK)
-            nonsense(t);
-        else if (reply)
+        const int there = swg__reader_next(&t->reader, &reply);
+
+        if (there > 0)
             return reply;
-        else if (t->reader->len - t->reader->pos > PENDING_MAX)
-            finish(t, TALK_NONSENSE, "a reply without end");
+        if (there < 0)
+            nonsense(t);
         if (t->end != TALK_GOES_ON)
             return NULL;
         write_some(t);
@@ -234,41 +209,6 @@ redisReply *swg__talk_ask(talk *t, const char *format, ...)
 }
 
 /* ---- replies ------------------------------------------------------------------------------- */
-
-bool swg__is_error(const redisReply *r, const char *begin)
-{
-    return r && r->type == REDIS_REPLY_ERROR && strncmp(r->str, begin, strlen(begin)) == 0;
-}
-
-const char *swg__text(const redisReply *r)
-{
-    return r && (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_STATUS) ? r->str : NULL;
-}
-
-size_t swg__length(const redisReply *r)
-{
-    return r && r->type == REDIS_REPLY_ARRAY ? r->elements : 0;
-}
-
-const redisReply *swg__at(const redisReply *r, size_t index)
-{
-    return index < swg__length(r) ? r->element[index] : NULL;
-}
-
-bool swg__whole(const redisReply *r, int64_t *value)
-{
-    const char *text = swg__text(r);
-    char *end;
-
-    if (r && r->type == REDIS_REPLY_INTEGER) {
-        *value = r->integer;
-        return r->integer >= 0 && r->integer <= SWG_STEP_NUMBER;
-    }
-    if (!text || *text < '0' || *text > '9' || strlen(text) > 16)
-        return false;
-    *value = strtoll(text, &end, 10);
-    return *end == '\0' && *value <= SWG_STEP_NUMBER;
-}
 
 bool swg__field(const redisReply *info, const char *field, char *text, size_t room)
 {

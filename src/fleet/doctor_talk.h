@@ -6,9 +6,8 @@
 #define SWG_FLEET_DOCTOR_TALK_H
 
 #include "fleet/net_link.h"
+#include "fleet/reader.h"
 #include "fleet/wire.h"
-
-#include <hiredis/hiredis.h>
 
 typedef enum talk_end {
     TALK_GOES_ON,
@@ -22,8 +21,7 @@ typedef enum talk_end {
 
 typedef struct talk {
     net_link link;
-    redisReader *reader;
-    redisReplyObjectFunctions functions, usual;
+    swg_reader reader;
     int64_t deadline_ns;
     char *out;
     size_t out_used, out_sent, out_room;
@@ -46,16 +44,8 @@ redisReply *swg__talk_hear(talk *t);
 /* Both. */
 redisReply *swg__talk_ask(talk *t, const char *format, ...);
 
-/* ---- replies, all of which take NULL ---- */
+/* ---- replies, all of which take NULL (more: reader.h) ---- */
 
-bool swg__is_error(const redisReply *reply, const char *begin);
-/* The text of a string or status; NULL: anything else. */
-const char *swg__text(const redisReply *reply);
-/* An element of an array; NULL: there is none. */
-const redisReply *swg__at(const redisReply *reply, size_t index);
-/* A whole number of at most 2^53 - 1, as integer or text. */
-bool swg__whole(const redisReply *reply, int64_t *value);
-size_t swg__length(const redisReply *reply); /* of an array */
 /* A field of what INFO said, cut to the room there is; false, and "": it is not there. */
 bool swg__field(const redisReply *info, const char *field, char *text, size_t room);
 /* Whatever a server said, as one line without control characters. */

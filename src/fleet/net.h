@@ -2,12 +2,14 @@
  * docs/design/fleet-transport.md.
  *
  *     net_run.c       the loop: who waits for what, and until when
+ *     net_config.c    what it is told to do
  *     net_url.c       URLs taken apart
  *     net_link.c      one connection, from name look-up to bytes
  *     net_socket.c    the socket under TLS
  *     net_ask.c       questions of the transport's own over one
  *     net_line.c      a link of the client over one
  *     net_ear.c       where the link that listens goes
+ *     net_place.c     where servers say that servers are
  *     net_scout.c     sentinels or nodes asked in turn for where to go
  *     net_sentinel.c  what a sentinel says
  *     net_cluster.c   what a Redis Cluster says: slots, MOVED, ASK
@@ -68,6 +70,7 @@ struct net_run {
     swg_fleet *fleet;
     swg_fleet_run_config config;
     swg_fleet_url url;
+    bool lent_user, lent_password, lent_database; /* the URL's, to the client */
     int64_t look_ns;
     struct net_told told;
     struct net_line *lines;
@@ -79,6 +82,13 @@ struct net_run {
     char bytes[NET_BYTES];
 };
 
+/* net_config.c */
+/* Takes configuration and URL; the client has from here on what it lacks and the URL says. A
+ * mistake has been told. */
+int swg__net_take(struct net_run *r, const swg_fleet_run_config *config);
+void swg__net_give_back(struct net_run *r);
+void swg__net_tell_opening(struct net_run *r, const char *what);
+
 /* net_trouble.c */
 void swg__net_tell(struct net_run *r, const char *peer, const char *what);
 void swg__net_forget(struct net_run *r, const char *peer);
@@ -87,7 +97,7 @@ void swg__net_peer(char peer[NET_PEER_MAX], const char *role, const net_link *li
 /* net_line.c */
 /* The connection is over: `why`, or what the link says. When to try again is the client's say. */
 void swg__line_drop(struct net_run *r, struct net_line *l, const char *why, int64_t now);
-void swg__line_refused(struct net_run *r, const struct net_line *l, const char *words);
+void swg__line_tell(struct net_run *r, const struct net_line *l, const char *what);
 /* Goes to another place; NULL: to none. */
 void swg__line_aim(struct net_run *r, struct net_line *l, const swg_fleet_address *to, int64_t now);
 bool swg__line_is_at(const struct net_line *l, const swg_fleet_address *a);

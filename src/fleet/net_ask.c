@@ -11,34 +11,15 @@
 #define ELEMENTS_MAX (16384 + 1) /* of an array: a slot each, at the worst */
 enum { WORDS_MAX = 8, ROOM = 16384, TURNS = 16 };
 
-/* An array longer than there ever is: its memory is not asked for. */
-#if HIREDIS_MAJOR < 1
-static void *short_array(const redisReadTask *task, int elements)
-#else
-static void *short_array(const redisReadTask *task, size_t elements)
-#endif
-{
-    const net_ask *ask = task->privdata;
-    return elements > ELEMENTS_MAX ? NULL : ask->usual.createArray(task, elements);
-}
-
 bool swg__ask_begin(net_ask *ask)
 {
     swg__ask_end(ask);
-    ask->reader = redisReaderCreate();
-    if (!ask->reader)
-        return false;
-    ask->usual = ask->functions = *ask->reader->fn;
-    ask->functions.createArray = short_array;
-    ask->reader->fn = &ask->functions;
-    ask->reader->privdata = ask;
-    return true;
+    return swg__reader_open(&ask->reader, ELEMENTS_MAX, PENDING_MAX);
 }
 
 void swg__ask_end(net_ask *ask)
 {
-    if (ask->reader)
-        redisReaderFree(ask->reader);
+    swg__reader_close(&ask->reader);
     free(ask->out);
     *ask = (net_ask){0};
 }
@@ -92,14 +73,8 @@ static int nonsense(net_link *link)
 /* What is in the reader already; 0: no whole reply. */
 static int next(net_ask *ask, net_link *link, redisReply **reply)
 {
-    void *whole = NULL;
-    if (redisReaderGetReply(ask->reader, &whole) != REDIS_OK)
-        return nonsense(link);
-    *reply = whole;
-    if (!whole)
-        return ask->pending > PENDING_MAX ? nonsense(link) : 0;
-    ask->pending = ask->reader->len - ask->reader->pos;
-    return 1;
+    const int there = swg__reader_next(&ask->reader, reply);
+    return there < 0 ? nonsense(link) : there;
 }
 
 static int receive(net_ask *ask, net_link *link, redisReply **reply)
@@ -110,19 +85,15 @@ static int receive(net_ask *ask, net_link *link, redisReply **reply)
         const ssize_t count = swg__link_read(link, bytes, sizeof bytes);
         if (count <= 0)
             return (int)count;
-        ask->pending += (size_t)count;
-        result = redisReaderFeed(ask->reader, bytes, (size_t)count) == REDIS_OK
-                     ? next(ask, link, reply)
-                     : nonsense(link);
+        result = swg__reader_feed(&ask->reader, bytes, (size_t)count) ? next(ask, link, reply)
+                                                                      : nonsense(link);
     }
     return result;
 }
 
-/* A server without passwords says so in either of two ways, and all is well. */
 static bool is_let_in(const redisReply *reply, net_link *link)
 {
-    if (reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "ERR AUTH", 8) == 0 ||
-        strncmp(reply->str, "ERR Client sent AUTH", 20) == 0)
+    if (reply->type != REDIS_REPLY_ERROR || swg__needs_no_password(reply))
         return true;
     snprintf(link->trouble, sizeof link->trouble, "AUTH: %.300s", reply->str);
     return false;

@@ -2,17 +2,14 @@
 #ifndef SWG_FLEET_NET_ASK_H
 #define SWG_FLEET_NET_ASK_H
 
-#include <hiredis/hiredis.h>
-
 #include "net_link.h"
+#include "reader.h"
 
 typedef struct net_ask {
-    redisReader *reader;
-    redisReplyObjectFunctions usual, functions;
+    swg_reader reader;
     char *out;
     size_t used, sent;
-    size_t pending; /* bytes of a reply still incomplete, at least */
-    bool auth;      /* its answer comes first */
+    bool auth; /* its answer comes first */
 } net_ask;
 
 /* A new connection: nothing said, nothing heard. False: no memory. */

@@ -3,6 +3,7 @@
  * Keeps: a line for each master that holds a shard, and none for others; a shard's exchanges go to
  * who is said to hold its slot, latest word first. */
 #include "net.h"
+#include "net_place.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,51 +42,16 @@ static struct net_line *line_to(struct net_run *r, const swg_fleet_address *a, i
 
 /* ---- slots --------------------------------------------------------------------------------- */
 
-static const char *text(const redisReply *r)
-{
-    return r->type == REDIS_REPLY_STRING ? r->str : "";
-}
-
-/* A node that is to be called by its name and has none says so with a "?", and its address behind
- * the rest, among words in pairs. */
-static const char *host_of(const redisReply *node)
-{
-    const char *host = text(node->element[0]);
-    const redisReply *more = node->elements > 3 ? node->element[3] : NULL;
-    if (strcmp(host, "?") != 0)
-        return host;
-    for (size_t i = 0; more && more->type == REDIS_REPLY_ARRAY && i + 1 < more->elements; i += 2) {
-        if (strcmp(text(more->element[i]), "ip") == 0)
-            return text(more->element[i + 1]);
-    }
-    return "";
-}
-
-static bool take_node(swg_fleet_address *a, const redisReply *node, const char *asked)
-{
-    if (node->type != REDIS_REPLY_ARRAY || node->elements < 2 ||
-        node->element[1]->type != REDIS_REPLY_INTEGER)
-        return false;
-    const long long port = node->element[1]->integer;
-    const char *host = host_of(node);
-    if (port < 1 || port > 65535 || strlen(host) >= sizeof a->host)
-        return false;
-    snprintf(a->host, sizeof a->host, "%s", host[0] ? host : asked);
-    snprintf(a->port, sizeof a->port, "%d", (int)port);
-    return true;
-}
-
 static bool take_range(struct net_run *r, struct net_map *map, const redisReply *range)
 {
     swg_fleet_address master = {0};
-    if (range->type != REDIS_REPLY_ARRAY || range->elements < 3 ||
-        range->element[0]->type != REDIS_REPLY_INTEGER ||
-        range->element[1]->type != REDIS_REPLY_INTEGER ||
-        !take_node(&master, range->element[2], r->scout.link.to.host))
+    int64_t first, last;
+    if (!swg__whole(swg__at(range, 0), &first) || !swg__whole(swg__at(range, 1), &last) ||
+        !swg__place_of_node(&master, swg__at(range, 2), r->scout.link.to.host))
         return false;
     for (uint32_t i = 0; i < map->shards; i++) {
         const uint32_t slot = swg_fleet_slot(r->fleet, i);
-        if (slot < range->element[0]->integer || slot > range->element[1]->integer)
+        if (slot < first || slot > last)
             continue;
         map->held += map->at[i].host[0] == '\0';
         map->at[i] = master;

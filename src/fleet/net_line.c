@@ -15,19 +15,11 @@ static void name(const struct net_line *l, char peer[NET_PEER_MAX])
     swg__net_peer(peer, l->number == SWG_FLEET_EAR ? "hints from " : "", &l->link);
 }
 
-static void tell(struct net_run *r, const struct net_line *l, const char *what)
+void swg__line_tell(struct net_run *r, const struct net_line *l, const char *what)
 {
     char peer[NET_PEER_MAX];
     name(l, peer);
     swg__net_tell(r, peer, what);
-}
-
-/* The server may hang up on whom it does not know: that alone would not say why. */
-void swg__line_refused(struct net_run *r, const struct net_line *l, const char *words)
-{
-    char what[NET_TROUBLE_MAX];
-    snprintf(what, sizeof what, "refused, is it the right user and password? %s", words);
-    tell(r, l, what);
 }
 
 void swg__line_close(struct net_run *r, struct net_line *l)
@@ -44,7 +36,7 @@ void swg__line_drop(struct net_run *r, struct net_line *l, const char *why, int6
     swg__ask_end(&l->greeting);
     l->up = false;
     l->link.due_ns = swg_fleet_disconnected(r->fleet, l->number, now);
-    tell(r, l, why ? why : l->link.trouble);
+    swg__line_tell(r, l, why ? why : l->link.trouble);
     l->link.trouble[0] = '\0';
     l->waits = l->greets;
     if (l->number != SWG_FLEET_EAR)
@@ -170,6 +162,8 @@ void swg__line_input(struct net_run *r, struct net_line *l, int64_t now)
             break;
         if (count < 0)
             swg__line_drop(r, l, NULL, now);
+        else if (swg__client_link(r->fleet, l->number)->gave_up)
+            break; /* which is an event, and says why */
         else if (swg_fleet_feed(r->fleet, l->number, r->bytes, (size_t)count, now) != SWG_OK)
             swg__line_drop(r, l, "read: what it says makes no sense", now);
         else

@@ -91,6 +91,19 @@ static bool load(net_link *l, const swg_fleet_run_config *c)
     return true;
 }
 
+/* Who names certificates means TLS, and would not know that he talks without. */
+static bool is_at_odds(net_link *l, const swg_fleet_url *url, const swg_fleet_run_config *c)
+{
+    const bool unused = !url->tls && (c->ca_file || c->cert_file || c->key_file);
+    const bool alone = c->key_file && !c->cert_file;
+    if (unused)
+        say(l, "ca_file, cert_file, key_file", "the URL is without TLS, which begins with rediss");
+    else if (alone)
+        say(l, "key_file", "it is there without cert_file");
+    errno = EINVAL;
+    return unused || alone;
+}
+
 bool swg__link_open(net_link *l, const swg_fleet_url *url, const swg_fleet_run_config *c)
 {
     *l = (net_link){.fd = -1,
@@ -99,7 +112,7 @@ bool swg__link_open(net_link *l, const swg_fleet_url *url, const swg_fleet_run_c
     memcpy(l->path, url->path, sizeof l->path);
     memcpy(l->to.host, url->host, sizeof l->to.host);
     memcpy(l->to.port, url->port, sizeof l->to.port);
-    return !url->tls || load(l, c);
+    return !is_at_odds(l, url, c) && (!url->tls || load(l, c));
 }
 
 void swg__link_share(net_link *l, const net_link *with)

@@ -7,21 +7,41 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum { STOP, BELL, SCOUT, LINES }; /* places in what is polled */
 
-static void close_line(struct net_run *r, const swg_fleet_event *event, int64_t now)
+/* What the server said of it, and what may be the matter. */
+static const char *words_of(const swg_fleet_event *event, char words[NET_TROUBLE_MAX])
+{
+    const bool knows_us_not = event->shard != SWG_NONE || strncmp(event->text, "AUTH:", 5) == 0;
+    if (event->kind == SWG_FLEET_EVENT_READONLY)
+        return "it is a replica: READONLY";
+    snprintf(words, NET_TROUBLE_MAX, "%s%s",
+             event->value == SWG_FLEET_AUTH && knows_us_not
+                 ? "refused, is it the right user and password? "
+                 : "",
+             event->text);
+    return words;
+}
+
+static void heed(struct net_run *r, const swg_fleet_event *event, int64_t now)
 {
     const uint32_t n = event->link == SWG_FLEET_EAR ? r->links : event->link;
-    if (n > r->links || !r->lines[n].up)
+    struct net_line *l = n <= r->links ? &r->lines[n] : NULL;
+    char words[NET_TROUBLE_MAX];
+    if (!l)
         return;
-    swg__line_drop(r, &r->lines[n],
-                   event->kind == SWG_FLEET_EVENT_GIVE_UP ? "no reply in time"
-                                                          : "it is a replica: READONLY",
-                   now);
+    if (event->kind == SWG_FLEET_EVENT_GIVE_UP || event->kind == SWG_FLEET_EVENT_READONLY) {
+        if (l->up)
+            swg__line_drop(r, l, words_of(event, words), now);
+    } else if (event->kind == SWG_FLEET_EVENT_ERROR &&
+               (event->shard == SWG_NONE || event->value == SWG_FLEET_AUTH)) {
+        swg__line_tell(r, l, words_of(event, words));
+    }
 }
 
 /* True: there were some, after which the client may have something to do. */
@@ -30,11 +50,7 @@ static bool take_events(struct net_run *r, int64_t now)
     swg_fleet_event event;
     bool any = false;
     for (; swg_fleet_poll(r->fleet, &event); any = true) {
-        if (event.kind == SWG_FLEET_EVENT_GIVE_UP || event.kind == SWG_FLEET_EVENT_READONLY)
-            close_line(r, &event, now);
-        if (event.kind == SWG_FLEET_EVENT_ERROR && event.value == SWG_FLEET_AUTH &&
-            event.link < r->links)
-            swg__line_refused(r, &r->lines[event.link], event.text);
+        heed(r, &event, now);
         if (r->url.kind == SWG_FLEET_CLUSTER)
             swg__cluster_event(r, &event, now);
         if (r->config.event)
@@ -124,18 +140,14 @@ static void open_scout(struct net_run *r, const net_link *first)
         r->scout.place = (uint32_t)swg__client_random(r->fleet, r->url.seeds);
 }
 
-static void tell_opening(struct net_run *r, const char *what)
-{
-    if (what[0] && r->config.trouble)
-        r->config.trouble(r->config.arg, what);
-}
-
 static int carry(struct net_run *r)
 {
     net_link first;
     if (!swg__link_open(&first, &r->url, &r->config)) {
-        const int result = errno == EACCES ? SWG_EACCESS : SWG_ENOMEM;
-        tell_opening(r, first.trouble);
+        const int result = errno == EINVAL   ? SWG_EINVAL
+                           : errno == EACCES ? SWG_EACCESS
+                                             : SWG_ENOMEM;
+        swg__net_tell_opening(r, first.trouble);
         swg__link_close(&first);
         return result;
     }
@@ -154,41 +166,18 @@ static int carry(struct net_run *r)
     return SWG_OK;
 }
 
-static bool is_time(uint32_t ms)
-{
-    return ms == 0 || (ms >= 10 && ms <= 60000);
-}
-
-static int take(struct net_run *r, const swg_fleet_run_config *config)
-{
-    if (config->size < sizeof config->size)
-        return SWG_EINVAL;
-    for (size_t i = sizeof r->config; i < config->size; i++) {
-        if (((const unsigned char *)config)[i] != 0)
-            return SWG_ENEWER;
-    }
-    memcpy(&r->config, config, config->size < sizeof r->config ? config->size : sizeof r->config);
-    if (!is_time(r->config.connect_ms) || !is_time(r->config.look_ms) || r->config.no_hints > 1 ||
-        (r->config.sentinel_user && !r->config.sentinel_password))
-        return SWG_EINVAL;
-    return swg_fleet_url_parse(&r->url, r->config.url, NULL);
-}
-
 int swg_fleet_run(swg_fleet *fleet, const swg_fleet_run_config *config)
 {
     struct net_run *r = fleet && config ? calloc(1, sizeof *r) : NULL;
     if (!r)
         return fleet && config ? SWG_ENOMEM : SWG_EINVAL;
     r->fleet = fleet;
-    int result = take(r, config);
-    if (result == SWG_OK && r->url.kind == SWG_FLEET_CLUSTER && fleet->config.database != 0) {
-        tell_opening(r, "a Redis Cluster has only database 0: see swg_fleet_config.database");
-        result = SWG_EINVAL;
-    }
+    int result = swg__net_take(r, config);
     r->links = r->url.kind == SWG_FLEET_CLUSTER ? fleet->config.links : 1;
     r->lines = calloc(r->links + 1, sizeof *r->lines);
     if (result == SWG_OK)
         result = r->lines ? carry(r) : SWG_ENOMEM;
+    swg__net_give_back(r);
     free(r->lines);
     free(r);
     return result;

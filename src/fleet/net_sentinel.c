@@ -3,24 +3,12 @@
  * Keeps: a master is connected to only where a sentinel said it is since the last connection was
  * lost, or, if no sentinel can be asked, where it was last. */
 #include "net.h"
+#include "net_place.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define POLL_NS (1000 * MS)
-
-static bool take(swg_fleet_address *a, const redisReply *reply)
-{
-    const redisReply *host, *port;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
-        return false;
-    host = reply->element[0];
-    port = reply->element[1];
-    if (host->type != REDIS_REPLY_STRING || port->type != REDIS_REPLY_STRING || !host->str[0])
-        return false;
-    return snprintf(a->host, sizeof a->host, "%s", host->str) < (int)sizeof a->host &&
-           snprintf(a->port, sizeof a->port, "%s", port->str) < (int)sizeof a->port;
-}
 
 static void refuse(struct net_run *r, const redisReply *reply, int64_t now)
 {
@@ -37,7 +25,7 @@ bool swg__sentinel_says(struct net_run *r, const redisReply *reply, int64_t now)
 {
     struct net_line *l = &r->lines[0];
     swg_fleet_address a = {0};
-    if (!take(&a, reply)) {
+    if (!swg__place_of_master(&a, reply)) {
         refuse(r, reply, now);
         return false;
     }
