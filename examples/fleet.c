@@ -75,26 +75,15 @@ static void *carry(void *arg)
     return NULL;
 }
 
-/* Whose the URL's user, password and database are: the client's, not the transport's. */
 static int join(carrier *c, swg_panel *panel)
 {
-    swg_fleet_url url;
-    const char *reason = NULL;
-    if (swg_fleet_url_parse(&url, c->url, &reason) != SWG_OK) {
-        fprintf(stderr, "the URL %s\n", reason);
-        return SWG_EINVAL;
-    }
     uint64_t seed;
     char host[41] = "";
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed ||
         gethostname(host, sizeof host - 1) != 0) {
         return SWG_ESYS;
     }
-    return swg_fleet_open(&c->fleet, panel,
-                          SWG_FLEET(.host = host, .user = url.user[0] != '\0' ? url.user : NULL,
-                                    .password = url.password[0] != '\0' ? url.password : NULL,
-                                    .database = url.database),
-                          seed, swg_clock_ns());
+    return swg_fleet_open(&c->fleet, panel, SWG_FLEET(.host = host), seed, swg_clock_ns());
 }
 
 static swg_verdict call(swg_circuit *circuit, const char *file)

@@ -55,7 +55,7 @@ typedef struct swg_fleet_config {
     uint32_t margin_ms;   /* 10 % of a lease, at least 1: leases end so much earlier here */
     uint32_t links;       /* shards, at most 64; 1 to 64: masters of a Redis Cluster at a time */
     uint32_t revision;    /* SWG_NONE; of the limits below. Offered to Redis; the highest wins */
-    const char *user;     /* NULL */
+    const char *user;     /* NULL. What these three leave open swg_fleet_run() takes of its URL */
     const char *password; /* NULL: no AUTH is sent */
     uint32_t database;    /* 0; to 1 048 575: SELECT. A Redis Cluster has only 0 */
 
@@ -145,8 +145,10 @@ void swg_fleet_close(swg_fleet **fleet);
 
 /* ---- the transport's side ------------------------------------------------------------------ */
 
-/* The link is up: the next bytes sent and fed are those of a new connection.
- * Errors: SWG_EINVAL (no such link, or it is up). */
+/* The link is up: the next bytes sent and fed are those of a new connection. AUTH and SELECT, where
+ * they are needed, go first, and nothing else before they were answered.
+ * Errors: SWG_EINVAL (no such link, or it is up); SWG_ENOMEM: it is not the client's, close it and
+ * say so with swg_fleet_disconnected(). */
 int swg_fleet_connected(swg_fleet *fleet, uint32_t link, int64_t now_ns);
 
 /* The link is down; what was under way on it is lost. Returns the time to connect again: at once
@@ -182,14 +184,19 @@ int swg_fleet_route_once(swg_fleet *fleet, uint32_t shard, uint32_t link);
 /* ---- events -------------------------------------------------------------------------------- */
 
 typedef enum swg_fleet_event_kind {
-    SWG_FLEET_EVENT_GIVE_UP = 1,  /* close `link`, then swg_fleet_disconnected(): it is too slow */
+    SWG_FLEET_EVENT_GIVE_UP = 1,  /* close `link`, then swg_fleet_disconnected(): it is too slow
+                                     (`value` SWG_FLEET_TIMEOUT), or AUTH or SELECT was refused:
+                                     `value` and `text` as in the error that is told too */
     SWG_FLEET_EVENT_MOVED = 2,    /* `shard` (slot) lives at `text` "host:port": route it */
     SWG_FLEET_EVENT_ASK = 3,      /* the same for one exchange: route it once */
     SWG_FLEET_EVENT_READONLY = 4, /* `link` leads to a replica: find the master */
     SWG_FLEET_EVENT_MODE = 5,     /* `shard` went to mode `value` */
     SWG_FLEET_EVENT_ERROR = 6,    /* an exchange of `shard` failed: `value` is enum swg_fleet_error,
                                      `text` the server's words. First of its kind in a row only.
-                                     `shard` SWG_NONE: AUTH or SELECT on `link` was refused */
+                                     `shard` SWG_NONE: a command of the link's own was refused,
+                                     once a connection: "SELECT: ERR DB index is out of range",
+                                     AUTH, ASKING, SCRIPT LOAD; on SWG_FLEET_EAR SUBSCRIBE, which
+                                     is said again every second */
     SWG_FLEET_EVENT_ORDER = 7     /* order `value` was carried out (`epoch`), or not: `error` */
 } swg_fleet_event_kind;
 
@@ -204,7 +211,10 @@ typedef struct swg_fleet_event {
     char text[128];
 } swg_fleet_event;
 
-/* The oldest event not polled yet; false: none. 64 are kept, then the oldest are dropped. */
+/* The next event not polled yet; false: none. First those that something must be done about, which
+ * are never lost: GIVE_UP and READONLY until the link is down, the last MOVED or ASK of each shard,
+ * the answer to each order. Then MODE and ERROR, the oldest first; of these 64 are kept, then the
+ * oldest are dropped. */
 bool swg_fleet_poll(swg_fleet *fleet, swg_fleet_event *event);
 
 /* ---- asking Redis first -------------------------------------------------------------------- */
@@ -224,7 +234,7 @@ int swg_fleet_answered(const swg_fleet *fleet, const char *circuit, uint64_t tic
  * (1 000 to 30 days), or SWG_FLEET_CLOSED (ttl 0). `who` and `reason` are printable, 1 to 120
  * bytes, and kept in Redis. The answer is an event with the number this returns (1 and up); without
  * a connection it comes after 10 s and is SWG_ESYS.
- * Errors: SWG_EINVAL, SWG_EFULL (8 orders are under way). */
+ * Errors: SWG_EINVAL, SWG_EFULL (8 orders are under way, or their answers not polled yet). */
 int swg_fleet_order(swg_fleet *fleet, const char *circuit, swg_fleet_state state, int64_t ttl_ms,
                     const char *who, const char *reason);
 

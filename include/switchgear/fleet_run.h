@@ -56,18 +56,18 @@ int swg_fleet_url_parse(swg_fleet_url *parsed, const char *url, const char **rea
 typedef struct swg_fleet_run_config {
     uint32_t size;
     uint32_t connect_ms; /* 1 000; 10 to 60 000: for name, connection and TLS together */
-    const char *url;     /* required. Its user, password and database are those of the client: take
-                            them out with swg_fleet_url_parse() and give them to swg_fleet_open() */
-    const char *ca_file; /* TLS: PEM file of who may sign; NULL: the system's */
-    const char *cert_file; /* TLS: ours, PEM; NULL: none */
-    const char *key_file;
+    const char *url; /* required. Its user, password and database are used where swg_fleet_config
+                        has none; what both say must be the same */
+    const char *ca_file;   /* TLS only: PEM file of who may sign; NULL: the system's */
+    const char *cert_file; /* TLS only: ours, PEM; NULL: none */
+    const char *key_file;  /* of cert_file; NULL: it is in there too */
     int stop_fd; /* swg_fleet_run() returns when this can be read; an eventfd or pipe. 0: never */
     uint32_t no_hints; /* 1: no further connection to hear of changes at once */
     /* Each event of swg_fleet_poll(), from the running thread. May be NULL. */
     void (*event)(void *arg, const swg_fleet_event *event);
     /* What stands in the way, and where: "127.0.0.1:6379: connect: Connection refused", "sentinel
-     * 10.0.0.7:26379: knows no master named 'cache'". Once, until its connection works again. May
-     * be NULL. */
+     * 10.0.0.7:26379: knows no master named 'cache'". Once, until its connection works again. And
+     * what is wrong with the configuration, before SWG_EINVAL is returned. May be NULL. */
     void (*trouble)(void *arg, const char *what);
     void *arg;
     /* Called every look_ms (1 000; 10 to 60 000) from the running thread, to read the client or
@@ -90,8 +90,9 @@ typedef struct swg_fleet_run_config {
  * and one more while slots move. Shards of masters beyond swg_fleet_config.links stay on their own,
  * which `trouble` says.
  *
- * Errors: SWG_EINVAL (configuration, URL; a database other than 0 in a cluster), SWG_ENEWER,
- * SWG_ENOMEM; SWG_EACCESS (a TLS file cannot be read: `trouble` names it). */
+ * Errors, of which `trouble` tells the first two in words: SWG_EINVAL (configuration or URL; they
+ * contradict each other, or the client's; TLS files and a URL without TLS; a database other than 0
+ * in a cluster), SWG_EACCESS (a TLS file cannot be read); SWG_ENEWER, SWG_ENOMEM. */
 int swg_fleet_run(swg_fleet *fleet, const swg_fleet_run_config *config);
 
 #ifdef __cplusplus

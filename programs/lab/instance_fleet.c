@@ -44,13 +44,12 @@ static int join(instance_fleet *f, swg_panel *panel, const char *name, const cha
     int result = swg_fleet_url_parse(&url, f->run.url, reason);
     if (result != SWG_OK || getrandom(numbers, sizeof numbers, 0) != sizeof numbers)
         return result != SWG_OK ? result : SWG_ESYS;
-    return swg_fleet_open(
-        &f->fleet, panel,
-        SWG_FLEET(.space = "lab", .shards = SHARDS, .host = name, .reporter = numbers[0] | 1,
-                  .lease_ms = LEASE_MS, .ramp_ms = SWG_NONE, .fail_limit = FAIL_LIMIT,
-                  .revision = REVISION, .user = url.user[0] ? url.user : NULL,
-                  .password = url.password[0] ? url.password : NULL, .database = url.database),
-        numbers[1], swg_clock_ns());
+    return swg_fleet_open(&f->fleet, panel,
+                          SWG_FLEET(.space = "lab", .shards = SHARDS, .host = name,
+                                    .reporter = numbers[0] | 1, .lease_ms = LEASE_MS,
+                                    .ramp_ms = SWG_NONE, .fail_limit = FAIL_LIMIT,
+                                    .revision = REVISION),
+                          numbers[1], swg_clock_ns());
 }
 
 instance_fleet *instance_fleet_open(swg_panel *panel, const char *name, const char *url, bool talks)

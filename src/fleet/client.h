@@ -155,11 +155,11 @@ struct client_expect {
 
 struct client_link {
     bool up, gave_up, worked, readonly;
-    bool late;         /* no reply in timeout_ms */
-    unsigned greets;   /* answers to AUTH and SELECT still to come: nothing else is sent before */
-    unsigned told;     /* commands refused, of which that was said: bits by EXPECT_ */
+    bool late;       /* no reply in timeout_ms */
+    unsigned greets; /* answers to AUTH and SELECT still to come: nothing else is sent before */
+    unsigned told;   /* commands refused, of which that was said: bits by EXPECT_ */
     unsigned failures;
-    int64_t heard; /* the last reply */
+    int64_t heard;                    /* the last reply */
     swg_fleet_event give_up, replica; /* until polled */
     swg_reader reader;
     char *out;

@@ -63,8 +63,8 @@ bool swg_fleet_poll(swg_fleet *fleet, swg_fleet_event *event)
 {
     if (!fleet || !event)
         return false;
-    if (fleet->pressing && (link_presses(fleet, event) || shard_presses(fleet, event) ||
-                            order_presses(fleet, event)))
+    if (fleet->pressing &&
+        (link_presses(fleet, event) || shard_presses(fleet, event) || order_presses(fleet, event)))
         return true;
     fleet->pressing = false;
     if (fleet->events_head == fleet->events_tail)

@@ -98,9 +98,9 @@ void swg__client_load_scripts(swg_fleet *fleet, uint32_t number, int64_t now)
     if (link->loads > 0)
         return;
     for (int i = 0; i < 2; i++)
-        link->loads += swg__client_put_words(
-            fleet, number, EXPECT_LOAD, (const char *const[]){"SCRIPT", "LOAD", scripts[i], NULL},
-            now);
+        link->loads +=
+            swg__client_put_words(fleet, number, EXPECT_LOAD,
+                                  (const char *const[]){"SCRIPT", "LOAD", scripts[i], NULL}, now);
 }
 
 static bool authenticate(swg_fleet *fleet, uint32_t link, int64_t now)
@@ -108,8 +108,8 @@ static bool authenticate(swg_fleet *fleet, uint32_t link, int64_t now)
     const char *const named[] = {"AUTH", fleet->user, fleet->password, NULL};
     const char *const unnamed[] = {"AUTH", fleet->password, NULL};
 
-    return !fleet->password || swg__client_put_words(fleet, link, EXPECT_AUTH,
-                                                     fleet->user ? named : unnamed, now);
+    return !fleet->password ||
+           swg__client_put_words(fleet, link, EXPECT_AUTH, fleet->user ? named : unnamed, now);
 }
 
 static bool select_database(swg_fleet *fleet, uint32_t link, int64_t now)

@@ -81,9 +81,8 @@ static void send(swg_fleet *fleet, struct client_order *o, int64_t now)
     const uint32_t link = link_of(fleet, o);
 
     o->due = now + RETRY_NS;
-    if (is_sent_on(fleet, o) &&
-        !swg__client_put_words(fleet, link, EXPECT_ASKING, (const char *const[]){"ASKING", NULL},
-                               now))
+    if (is_sent_on(fleet, o) && !swg__client_put_words(fleet, link, EXPECT_ASKING,
+                                                       (const char *const[]){"ASKING", NULL}, now))
         return;
     swg_wire_admin(&fleet->wire, swg_fleet_admin_sha1, fleet->shards[o->shard].tag, clock,
                    &o->order);

@@ -130,7 +130,8 @@ static bool take_range(visit *v, const redisReply *range, const char *asked)
     int64_t first, last;
 
     if (!swg__whole(swg__at(range, 0), &first) || !swg__whole(swg__at(range, 1), &last) ||
-        first > last || last >= SWG_FLEET_SLOTS || !swg__place_of_node(&master, swg__at(range, 2), asked))
+        first > last || last >= SWG_FLEET_SLOTS ||
+        !swg__place_of_node(&master, swg__at(range, 2), asked))
         return false;
     if (!is_wanted(v, first, last))
         return true;

@@ -11,8 +11,7 @@ static bool copy(char *to, size_t room, const char *from)
 
 bool swg__place_of_master(swg_fleet_address *a, const redisReply *reply)
 {
-    return swg__length(reply) == 2 &&
-           copy(a->host, sizeof a->host, swg__text(swg__at(reply, 0))) &&
+    return swg__length(reply) == 2 && copy(a->host, sizeof a->host, swg__text(swg__at(reply, 0))) &&
            copy(a->port, sizeof a->port, swg__text(swg__at(reply, 1)));
 }
 

@@ -20,9 +20,8 @@ static void *short_array(const redisReadTask *task, size_t elements)
 
 bool swg__reader_open(swg_reader *r, size_t elements_max, size_t bytes_max)
 {
-    *r = (swg_reader){.hiredis = redisReaderCreate(),
-                      .elements_max = elements_max,
-                      .bytes_max = bytes_max};
+    *r = (swg_reader){
+        .hiredis = redisReaderCreate(), .elements_max = elements_max, .bytes_max = bytes_max};
     if (!r->hiredis)
         return false;
     r->usual = r->functions = *r->hiredis->fn;

@@ -53,7 +53,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void open_client(live_host *h, const swg_fleet_url *u, const swg_fleet_config *given)
+static void open_client(live_host *h, const swg_fleet_config *given)
 {
     swg_fleet_config config = *given;
     uint64_t number;
@@ -67,9 +67,6 @@ static void open_client(live_host *h, const swg_fleet_url *u, const swg_fleet_co
     config.timeout_ms = 500;
     config.quorum = 1;
     config.revision = 1;
-    config.user = u->user[0] ? u->user : NULL;
-    config.password = u->password[0] ? u->password : NULL;
-    config.database = u->database;
     ck_assert_int_eq(swg_fleet_open(&h->fleet, h->panel, &config, number, swg_clock_ns()), SWG_OK);
 }
 
@@ -78,16 +75,12 @@ void host_start(live_host *h, const swg_fleet_run_config *run_config,
 {
     static const swg_circuit_config circuit = {
         .size = sizeof circuit, .calls_min = 10, .recovery_ms = 60000};
-    swg_fleet_url u;
-    const char *reason;
 
     *h = (live_host){.config = *run_config, .shards = config->shards};
     pthread_mutex_init(&h->lock, NULL);
-    ck_assert_msg(swg_fleet_url_parse(&u, run_config->url, &reason) == SWG_OK, "%s %s",
-                  run_config->url, reason);
     ck_assert_int_eq(swg_panel_open(&h->panel, NULL, SWG_PANEL(.circuits = 4)), SWG_OK);
     ck_assert_int_eq(swg_circuit_open(&h->circuit, h->panel, "db", &circuit), SWG_OK);
-    open_client(h, &u, config);
+    open_client(h, config);
     h->shard = swg_fleet_shard(h->fleet, "db");
     h->config.stop_fd = eventfd(0, EFD_CLOEXEC);
     h->config.event = on_event;

@@ -124,41 +124,68 @@ static void keep(void *arg, const char *what)
     snprintf(said, sizeof said, "%s", what);
 }
 
-static int run_with(const swg_fleet_run_config *config, uint32_t database)
+static int run_with(const swg_fleet_run_config *config, const swg_fleet_config *client)
 {
     swg_panel *panel;
     swg_fleet *fleet;
 
     said[0] = '\0';
     ck_assert_int_eq(swg_panel_open(&panel, NULL, NULL), SWG_OK);
-    ck_assert_int_eq(
-        swg_fleet_open(&fleet, panel, SWG_FLEET(.reporter = 1, .database = database), 1, 1),
-        SWG_OK);
+    ck_assert_int_eq(swg_fleet_open(&fleet, panel, client, 1, 1), SWG_OK);
     const int result = swg_fleet_run(fleet, config);
     swg_fleet_close(&fleet);
     swg_panel_close(&panel);
     return result;
 }
 
-START_TEST(mistakes_are_errors)
-{
-    swg_fleet_run_config later = *SWG_FLEET_RUN(.url = "redis://x");
+static const struct {
+    swg_fleet_run_config run;
+    swg_fleet_config client;
+    int error;
+    const char *said;
+} mistakes[] = {
+    {{.url = "ftp://x"}, {0}, SWG_EINVAL, "the URL begins with none of redis://"},
+    {{.url = "redis://h/x"}, {0}, SWG_EINVAL, "the URL has a database that is not a number"},
+    {{.url = NULL}, {0}, SWG_EINVAL, "url is missing"},
+    {{.url = "redis://x", .connect_ms = 1}, {0}, SWG_EINVAL, "connect_ms is not 10 to 60000"},
+    {{.url = "redis://x", .look_ms = 60001}, {0}, SWG_EINVAL, "look_ms is not 10 to 60000"},
+    {{.url = "redis://x", .no_hints = 2}, {0}, SWG_EINVAL, "no_hints is neither 0 nor 1"},
+    {{.url = "redis://x", .sentinel_user = "x"}, {0}, SWG_EINVAL, "without sentinel_password"},
+    {{.url = "rediss://x", .ca_file = "/no"}, {0}, SWG_EACCESS, "/no: No such file"},
+    {{.url = "redis://:x@h", .ca_file = "/no"}, {0}, SWG_EINVAL, "the URL is without TLS"},
+    {{.url = "unix:///x", .cert_file = "/no"}, {0}, SWG_EINVAL, "the URL is without TLS"},
+    {{.url = "redis+cluster://x", .key_file = "/no"}, {0}, SWG_EINVAL, "the URL is without TLS"},
+    {{.url = "rediss://x", .key_file = "/no"}, {0}, SWG_EINVAL, "key_file: it is there without"},
+    {{.url = "redis+cluster://x"}, {.database = 1}, SWG_EINVAL, "only database 0"},
+    {{.url = "redis://:a@x"}, {.password = "b"}, SWG_EINVAL, "swg_fleet_config.password"},
+    {{.url = "redis://u:a@x"}, {.user = "v", .password = "a"}, SWG_EINVAL, "config.user"},
+    {{.url = "redis://x/3"}, {.database = 4}, SWG_EINVAL, "swg_fleet_config.database"},
+};
 
-    ck_assert_int_eq(run_with(NULL, 0), SWG_EINVAL);
-    ck_assert_int_eq(run_with(SWG_FLEET_RUN(.url = "ftp://x"), 0), SWG_EINVAL);
-    ck_assert_int_eq(run_with(SWG_FLEET_RUN(.url = NULL), 0), SWG_EINVAL);
-    ck_assert_int_eq(run_with(SWG_FLEET_RUN(.url = "redis://x", .connect_ms = 1), 0), SWG_EINVAL);
-    ck_assert_int_eq(run_with(SWG_FLEET_RUN(.url = "redis://x", .sentinel_user = "x"), 0),
-                     SWG_EINVAL);
-    later.size = 2;
-    ck_assert_int_eq(run_with(&later, 0), SWG_EINVAL);
-    ck_assert_int_eq(
-        run_with(SWG_FLEET_RUN(.url = "rediss://x", .ca_file = "/no", .trouble = keep), 0),
-        SWG_EACCESS);
-    ck_assert_ptr_nonnull(strstr(said, "/no"));
-    ck_assert_int_eq(run_with(SWG_FLEET_RUN(.url = "redis+cluster://x", .trouble = keep), 1),
-                     SWG_EINVAL);
-    ck_assert_ptr_nonnull(strstr(said, "database"));
+START_TEST(mistakes_are_errors_that_name_them)
+{
+    swg_fleet_run_config run = mistakes[_i].run;
+    swg_fleet_config client = mistakes[_i].client;
+
+    run.size = sizeof run;
+    client.size = sizeof client;
+    client.reporter = 1;
+    ck_assert_int_eq(run_with(&run, &client), mistakes[_i].error);
+    ck_assert_str_eq(said, "");
+    run.trouble = keep;
+    ck_assert_int_eq(run_with(&run, &client), mistakes[_i].error);
+    ck_assert_msg(strstr(said, mistakes[_i].said) != NULL, "%s", said);
+}
+END_TEST
+
+START_TEST(configurations_of_another_size)
+{
+    swg_fleet_run_config other = *SWG_FLEET_RUN(.url = "redis://x");
+    const swg_fleet_config *client = SWG_FLEET(.reporter = 1);
+
+    ck_assert_int_eq(run_with(NULL, client), SWG_EINVAL);
+    other.size = 2;
+    ck_assert_int_eq(run_with(&other, client), SWG_EINVAL);
 }
 END_TEST
 
@@ -307,7 +334,9 @@ int main(void)
     tcase_add_loop_test(urls, a_url_is_taken_apart, 0, sizeof good_urls / sizeof *good_urls);
     tcase_add_loop_test(urls, what_is_wrong_with_a_url_is_named, 0,
                         sizeof bad_urls / sizeof *bad_urls);
-    tcase_add_test(urls, mistakes_are_errors);
+    tcase_add_loop_test(urls, mistakes_are_errors_that_name_them, 0,
+                        sizeof mistakes / sizeof *mistakes);
+    tcase_add_test(urls, configurations_of_another_size);
     suite_add_tcase(suite, urls);
     tcase_set_timeout(peers, 30);
     tcase_add_loop_test(peers, silence_is_given_up_and_told, 0, SILENT);

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static struct server redis;
 static int tls_port;
@@ -83,6 +85,71 @@ START_TEST(every_road_leads_to_redis)
 }
 END_TEST
 
+/* What client and URL say is brought together; what the URL lends lasts for one run. */
+static const struct {
+    const char *url;
+    swg_fleet_config client;
+    uint32_t database;
+} pairs[] = {
+    {"redis://localhost:%d", {.password = "secret", .database = 3}, 3},
+    {"redis://:secret@localhost:%d/3", {.password = "secret", .database = 3}, 3},
+    {"redis://:secret@localhost:%d", {.database = 3}, 3},
+    {"redis://localhost:%d/3", {.password = "secret"}, 3},
+    {"redis://guest:@localhost:%d", {0}, 0}, /* lets in whoever knows the name */
+    {"redis://guest:word@localhost:%d", {.user = "guest", .password = "word"}, 0},
+};
+
+static bool is_in(live_host *h, const void *user)
+{
+    (void)h;
+    return server_says(&redis, user, "CLIENT LIST");
+}
+
+START_TEST(client_and_url_are_brought_together)
+{
+    swg_fleet_config client = pairs[_i].client;
+    const bool guest = strstr(pairs[_i].url, "guest") != NULL;
+    const char *const database = pairs[_i].database ? "db3:" : "db0:";
+
+    server_tell(&redis, "ACL SETUSER guest on nopass +@all ~* &*");
+    client.size = sizeof client;
+    client.shards = 2;
+    host_start(&host, SWG_FLEET_RUN(.url = address(pairs[_i].url, redis.port)), &client);
+    host_until_mode(&host, SWG_FLEET_FLEET);
+    host_until(&host, is_in, guest ? "user=guest" : "user=default", "as the right user");
+    host_stop(&host);
+    ck_assert(server_says(&redis, database, "INFO keyspace"));
+    ck_assert(!server_says(&redis, pairs[_i].database ? "db0:" : "db3:", "INFO keyspace"));
+    server_tell(&redis, "FLUSHALL");
+}
+END_TEST
+
+START_TEST(what_a_url_lends_lasts_for_one_run)
+{
+    const int stop = eventfd(1, EFD_CLOEXEC); /* at once */
+    swg_panel *panel;
+    swg_fleet *fleet;
+
+    ck_assert_int_eq(swg_panel_open(&panel, NULL, NULL), SWG_OK);
+    ck_assert_int_eq(swg_fleet_open(&fleet, panel, SWG_FLEET(.reporter = 1), 1, 1), SWG_OK);
+    ck_assert_int_eq(
+        swg_fleet_run(fleet, SWG_FLEET_RUN(.url = "redis://a:b@127.0.0.1:1/2", .stop_fd = stop)),
+        SWG_OK);
+    ck_assert_int_eq(
+        swg_fleet_run(fleet, SWG_FLEET_RUN(.url = "redis://c:d@127.0.0.1:1/3", .stop_fd = stop)),
+        SWG_OK);
+    swg_fleet_close(&fleet);
+    swg_panel_close(&panel);
+    close(stop);
+}
+END_TEST
+
+static bool is_listening(live_host *h, const void *arg)
+{
+    (void)arg;
+    return server_listeners(&redis, h->shard) == 1;
+}
+
 typedef struct trouble_row {
     const char *url;
     bool secure;
@@ -96,7 +163,11 @@ static const trouble_row trouble_rows[] = {
     {"rediss://:secret@127.0.0.1:%d", true, "ca.pem", "IP address mismatch"},
     {"rediss://:secret@localhost:%d", false, "ca.pem", "TLS"}, /* it speaks plainly */
     {"redis://:secret@localhost:%d", true, NULL, "read"},      /* it does not */
-    {"redis://:wrong@localhost:%d", false, NULL, "refused, is it the right user and password?"},
+    {"redis://:wrong@localhost:%d", false, NULL,
+     "refused, is it the right user and password? AUTH: WRONGPASS"},
+    {"redis://:secret@localhost:%d/20", false, NULL, "SELECT: ERR DB index is out of range"},
+    {"redis://nobody:secret@localhost:%d", false, NULL,
+     "refused, is it the right user and password? AUTH: WRONGPASS"},
     {"redis://127.0.0.1:1", false, NULL, "127.0.0.1:1: connect: Connection refused"},
     {"redis://[::1]:1", false, NULL, "[::1]:1: connect: "},
     {"unix:///nowhere/at/all", false, NULL, "/nowhere/at/all: connect: No such file"},
@@ -110,6 +181,23 @@ START_TEST(trouble_is_named)
     host_until_trouble(&host, row->words);
     ck_assert_int_eq(host.modes[host.shard], SWG_FLEET_JOINING);
     host_stop(&host);
+    ck_assert(!server_says(&redis, "db", "INFO keyspace")); /* nor anywhere else */
+}
+END_TEST
+
+START_TEST(who_may_not_listen_is_told_so)
+{
+    const char *words = "hints from localhost:%d: SUBSCRIBE: NOPERM";
+
+    server_tell(&redis, "ACL SETUSER default resetchannels");
+    go(address("redis://:secret@localhost:%d", redis.port), NULL);
+    host_until_trouble(&host, address(words, redis.port));
+    host_until_mode(&host, SWG_FLEET_FLEET);
+    server_tell(&redis, "ACL SETUSER default allchannels");
+    host_until(&host, is_listening, NULL, "it may by now");
+    ck_assert_uint_eq(host_troubles(&host, "SUBSCRIBE"), 1);
+    host_stop(&host);
+    server_tell(&redis, "FLUSHALL");
 }
 END_TEST
 
@@ -174,6 +262,10 @@ int main(void)
     tcase_add_unchecked_fixture(tests, begin, end);
     tcase_set_timeout(tests, 90);
     tcase_add_loop_test(tests, every_road_leads_to_redis, 0, 4);
+    tcase_add_loop_test(tests, client_and_url_are_brought_together, 0,
+                        sizeof pairs / sizeof *pairs);
+    tcase_add_test(tests, what_a_url_lends_lasts_for_one_run);
+    tcase_add_test(tests, who_may_not_listen_is_told_so);
     tcase_add_loop_test(tests, trouble_is_named, 0, sizeof trouble_rows / sizeof *trouble_rows);
     tcase_add_loop_test(tests, hints_are_heard_unless_they_are_not_wanted, 0, 2);
     suite_add_tcase(suite, tests);

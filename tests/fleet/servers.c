@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOWEST_PORT = 10000, HIGHEST_PORT = 32000, START_MS = 10000 };
+enum { LOWEST_PORT = 10000, HIGHEST_PORT = 32000, BUS = 10000, START_MS = 10000 };
 
 static void die(const char *what, const char *why)
 {
@@ -43,19 +43,38 @@ static bool is_free(int port)
     return fine;
 }
 
-int server_free_port(void)
+static int free_port(int highest, int beside)
 {
     for (int i = 0; i < 1000; i++) {
         unsigned number;
 
         if (getrandom(&number, sizeof number, 0) != sizeof number)
             die("getrandom", strerror(errno));
-        int port = LOWEST_PORT + (int)(number % (HIGHEST_PORT - LOWEST_PORT));
-        if (is_free(port))
+        int port = LOWEST_PORT + (int)(number % (unsigned)(highest - LOWEST_PORT));
+        if (is_free(port) && is_free(port + beside))
             return port;
     }
     die("ports", "none is free");
     return 0;
+}
+
+int server_free_port(void)
+{
+    return free_port(HIGHEST_PORT, 0);
+}
+
+void server_make_node(struct server *s)
+{
+    server_make(s, true);
+    s->port = free_port(HIGHEST_PORT - BUS, BUS);
+    snprintf(s->text, sizeof s->text, "%d", s->port);
+    server_add(s, "--cluster-enabled", "yes");
+}
+
+void server_follow(struct server *s, const struct server *master)
+{
+    server_add(s, "--replicaof", "127.0.0.1");
+    server_add(s, master->text, NULL);
 }
 
 void server_add(struct server *s, const char *arg, const char *value)

@@ -28,6 +28,12 @@ int server_free_port(void);
 void server_make(struct server *s, bool has_port);
 void server_add(struct server *s, const char *arg, const char *value);
 
+/* A node of a cluster; its bus has the port 10 000 above, where it is without being told. */
+void server_make_node(struct server *s);
+
+/* A replica of this master, once it starts. */
+void server_follow(struct server *s, const struct server *master);
+
 void server_protect(struct server *s, const char *password);
 
 /* TLS on its port and nothing else there; certificates as below, in `dir`. */
