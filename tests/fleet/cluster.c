@@ -336,7 +336,8 @@ static void begin_alone(void)
     server_certificates(node[0].dir, "DNS:localhost,IP:127.0.0.1,IP:::1");
     server_secure(&node[0], node[0].dir);
     server_protect(&node[0], "secret");
-    server_add(&node[0], "--bind", "127.0.0.1 -::1");
+    server_add(&node[0], "--bind", "127.0.0.1");
+    server_add(&node[0], "-::1", NULL);
     server_start(&node[0]);
     take_slots(0, 0, SLOTS);
 }
