@@ -238,6 +238,7 @@ void swg__client_press(swg_fleet *fleet, swg_fleet_event *place, const swg_fleet
 
 /* client_config.c */
 int swg__client_settle(swg_fleet *fleet, const swg_fleet_config *config);
+bool swg__client_is_space(const char *text);
 uint32_t swg__client_crc16(const char *text, size_t length);
 
 /* client_link.c: all but the public part */

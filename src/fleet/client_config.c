@@ -16,6 +16,11 @@ static bool spelled(const char *text, size_t least, size_t most, const char *als
     return ok == length && length >= least && length <= most;
 }
 
+bool swg__client_is_space(const char *text)
+{
+    return spelled(text, 1, CLIENT_SPACE, "");
+}
+
 static bool settle(uint32_t *field, uint32_t fallback, uint32_t min, uint32_t max)
 {
     if (*field == 0)
@@ -82,7 +87,7 @@ int swg__client_settle(swg_fleet *fleet, const swg_fleet_config *config)
     if (!settle(&c->shards, 16, 1, SWG_FLEET_SHARDS_MAX) ||
         !settle(&c->links, c->shards < SWG_FLEET_LINKS_MAX ? c->shards : SWG_FLEET_LINKS_MAX, 1,
                 SWG_FLEET_LINKS_MAX) ||
-        !settle_times(c) || !settle_limits(c) || !spelled(c->space, 1, CLIENT_SPACE, "") ||
+        !settle_times(c) || !settle_limits(c) || !swg__client_is_space(c->space) ||
         !spelled(c->host, 0, 40, "@") || (c->user && !c->password))
         return SWG_EINVAL;
     snprintf(fleet->space, sizeof fleet->space, "%s", c->space);

@@ -7,8 +7,6 @@
 
 enum { SHARDS = 16 }; /* what clients take by default */
 
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-
 static int bad(visit *v, const char *what, const char *why)
 {
     snprintf(v->why, sizeof v->why, "%s %s", what, why);
@@ -43,7 +41,7 @@ static int settle(visit *v)
     if (c->deadline_ms < 10 || c->deadline_ms > 600000)
         return bad(v, "deadline_ms", "is not 10 to 600000");
     v->space = c->space ? c->space : "default";
-    if (strlen(v->space) - 1 >= CLIENT_SPACE || v->space[strspn(v->space, letters)])
+    if (!swg__client_is_space(v->space))
         return bad(v, "space", "is not 1 to 32 of A-Z a-z 0-9 _ . -");
     if (c->shards > SWG_FLEET_SHARDS_MAX)
         return bad(v, "shards", "is more than 256");
