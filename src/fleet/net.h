@@ -5,6 +5,7 @@
  *     net_config.c    what it is told to do
  *     net_url.c       URLs taken apart
  *     net_link.c      one connection, from name look-up to bytes
+ *     net_tls.c       its certificates
  *     net_socket.c    the socket under TLS
  *     net_ask.c       questions of the transport's own over one
  *     net_line.c      a link of the client over one

@@ -29,6 +29,8 @@ typedef struct net_link {
 
 /* False with errno EINVAL/EACCES/ENOMEM; link->trouble says what is wrong. */
 bool swg__link_open(net_link *link, const swg_fleet_url *url, const swg_fleet_run_config *config);
+/* net_tls.c: its part of that */
+bool swg__tls_open(net_link *link, const swg_fleet_url *url, const swg_fleet_run_config *config);
 void swg__link_close(net_link *link); /* and all it holds */
 
 /* Another connection to the same place, with the same certificates. */
