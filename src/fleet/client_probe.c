@@ -180,7 +180,7 @@ int swg__client_wants(const struct client_circuit *c, int64_t now)
     bool returns = false;
     int room = 0;
 
-    if (now < c->wait_until || c->given > 0 || (now - c->refused_at >= INTEREST_NS && !c->asked))
+    if (now < c->wait_until || c->given > 0 || (now - c->refused_at >= INTEREST_NS && !c->wish))
         return 0;
     if (c->state != SWG_STEP_HALF && (c->state != SWG_STEP_OPEN || now < c->until))
         return 0;
@@ -188,7 +188,7 @@ int swg__client_wants(const struct client_circuit *c, int64_t now)
         room += c->lease[i].state == LEASE_FREE;
         returns |= c->lease[i].state == LEASE_DONE && c->lease[i].outcome == SWG_STEP_UNUSED;
     }
-    if (turned_away == 0 && ((c->unused > 0 && !returns) || c->asked))
+    if (turned_away == 0 && ((c->unused > 0 && !returns) || c->wish))
         turned_away = 1;
     room = (int)swg__client_min(room, CLIENT_WANT);
     return (int)swg__client_min((int64_t)swg__client_min((int64_t)turned_away, CLIENT_WANT), room);
