@@ -16,25 +16,6 @@
 
 stage s;
 
-static char base[64];
-
-void stage_folder_make(void)
-{
-    strcpy(base, "/tmp/swg-faults-XXXXXX");
-    if (!mkdtemp(base)) {
-        perror(base);
-        exit(2);
-    }
-}
-
-void stage_folder_remove(void)
-{
-    char text[96];
-    snprintf(text, sizeof text, "rm -rf %s", base);
-    if (system(text) != 0)
-        perror(text);
-}
-
 void stage_end_process(pid_t *pid, int signal)
 {
     if (*pid > 0) {
@@ -237,8 +218,7 @@ void stage_begin(const char *name, const stage_config *config)
     memset(&s, 0, sizeof s);
     srand((unsigned)swg_clock_ns());
     settle(config);
-    snprintf(s.folder, sizeof s.folder, "%s/XXXXXX", base);
-    ck_assert_ptr_nonnull(mkdtemp(s.folder));
+    scratch_make(s.folder, "faults");
     snprintf(s.control, sizeof s.control, "%s/control", s.folder);
     name_record(name);
     s.dependency = map_shared(sizeof *s.dependency, -1);
@@ -295,4 +275,5 @@ void stage_end(void)
     quit_hosts();
     stage_stop();
     run_checker(s.record);
+    scratch_remove(s.folder); /* of one that failed the logs are of use */
 }

@@ -5,6 +5,7 @@
 
 #include "chaos.h"
 #include "host.h"
+#include "scratch.h"
 
 #include <check.h>
 #include <hiredis/hiredis.h>
@@ -41,7 +42,7 @@ typedef struct stage_config {
 
 typedef struct stage {
     stage_config config;
-    char folder[80], control[112], record[256];
+    char folder[SCRATCH_PATH], control[112], record[256];
     dependency *dependency;
     host *hosts; /* HOSTS_MAX */
     pid_t host_pid[HOSTS_MAX], redis_pid[REDIS_MAX], proxy;
@@ -51,10 +52,6 @@ typedef struct stage {
 } stage;
 
 extern stage s;
-
-/* Before the first test: where everything goes. After the last: gone. */
-void stage_folder_make(void);
-void stage_folder_remove(void);
 
 /* Starts all of it; hosts make no calls yet, and are in FLEET when this returns. `name` is the
  * record's. */

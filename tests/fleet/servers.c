@@ -73,9 +73,7 @@ void server_add(struct server *s, const char *arg, const char *value)
 void server_make(struct server *s, bool has_port)
 {
     memset(s, 0, sizeof *s);
-    strcpy(s->dir, "/tmp/swg-fleet-XXXXXX");
-    if (!mkdtemp(s->dir))
-        die(s->dir, strerror(errno));
+    scratch_make(s->dir, "fleet");
     s->port = has_port ? server_free_port() : 0;
     snprintf(s->text, sizeof s->text, "%d", s->port);
     server_add(s, "--port", s->text);
@@ -178,12 +176,8 @@ void server_kill(struct server *s)
 
 void server_end(struct server *s)
 {
-    char command[96];
-
     server_kill(s);
-    snprintf(command, sizeof command, "rm -rf %s", s->dir);
-    if (system(command) != 0)
-        die(s->dir, "cannot be removed");
+    scratch_remove(s->dir);
 }
 
 static redisReply *ask(const struct server *s, const char *format, va_list args)

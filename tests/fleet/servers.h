@@ -3,6 +3,8 @@
 #ifndef SERVERS_H
 #define SERVERS_H
 
+#include "scratch.h"
+
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,8 +13,8 @@
 enum { SERVER_ARGS = 40 };
 
 struct server {
-    char dir[64]; /* of its own; the server's output is in its file "log" */
-    int port;     /* 0: it listens on dir/redis.sock alone */
+    char dir[SCRATCH_PATH]; /* of its own; the server's output is in its file "log" */
+    int port;               /* 0: it listens on dir/redis.sock alone */
     pid_t pid;
     const char *args[SERVER_ARGS]; /* after "redis-server", up to NULL */
     char text[16];                 /* the port */
