@@ -109,8 +109,8 @@ void host_start(int i)
                            .quarantine_ms = c->quarantine_ms,
                            .expiry_limit = c->expiry_limit,
                            .fail_limit = c->fail_limit,
-                           .stale_ms = 300,
-                           .local_ms = 600,
+                           .stale_ms = c->stale_ms,
+                           .local_ms = 2 * c->stale_ms,
                            .timeout_ms = 250};
     if (c->url)
         snprintf(config.url, sizeof config.url, "%s", c->url);
@@ -180,6 +180,7 @@ static void settle(const stage_config *c)
     s.config.quarantine_ms = or (c->quarantine_ms, 200);
     s.config.expiry_limit = or (c->expiry_limit, 20);
     s.config.fail_limit = or (c->fail_limit, 2);
+    s.config.stale_ms = or (c->stale_ms, 300);
     s.config.most = or (c->most, s.config.probes);
 }
 

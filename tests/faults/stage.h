@@ -32,6 +32,7 @@ typedef struct stage_config {
     int quarantine_ms; /* 200 */
     int expiry_limit;  /* 20 */
     int fail_limit;    /* 2 */
+    int stale_ms;      /* 300; hosts are LOCAL after twice that */
     int most;          /* `probes`: fleet probes of one circuit ever seen at once */
     bool replica;      /* there will be one, so Redis has a port */
     bool clock;        /* Redis on a clock the test sets */
@@ -76,6 +77,8 @@ void redis_do(const char *command); /* fails the test on an error reply */
 long long redis_number(const char *command);
 /* A field of `HGET T:st c0`: 0 epoch, 1 state, 2 until, 3 backoff; -1: not there. */
 long long redis_view(int field);
+/* Its clock, in microseconds. */
+long long redis_time_us(void);
 /* The totals of what hosts say of c0: 0 calls, 1 failures; -1: nobody says anything. */
 long long redis_total(int place);
 #define T "swg1:{faults:0}"

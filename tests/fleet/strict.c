@@ -64,7 +64,7 @@ static void start(host *h, int number, uint32_t budget_us)
     ck_assert_int_eq(swg_panel_open(&h->panel, NULL, SWG_PANEL(.circuits = 4)), SWG_OK);
     ck_assert_int_eq(
         swg_circuit_open(&h->circuit, h->panel, "db",
-                         SWG_CIRCUIT(.calls_min = 10, .recovery_ms = 200, .recovery_ms_max = 200,
+                         SWG_CIRCUIT(.calls_min = 10, .recovery_ms = 1000, .recovery_ms_max = 1000,
                                      .recovery_jitter_pct = SWG_NONE, .probes = 2)),
         SWG_OK);
     ck_assert_int_eq(
