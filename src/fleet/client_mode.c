@@ -71,6 +71,24 @@ static void go_local(swg_fleet *fleet, struct client_shard *shard, int64_t now)
     swg__client_publish_all(fleet, shard, now);
 }
 
+/* A gate holds for two rounds: when none brings word, it is said again until we are on our own. */
+static int64_t upheld_from(const struct client_shard *shard)
+{
+    return swg__client_max(shard->upkeep, shard->last_sync + 2 * shard->pace);
+}
+
+static void uphold(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    swg_gate_reading reading;
+
+    if (now < upheld_from(shard))
+        return;
+    for (uint32_t i = 0; i < shard->count; i++)
+        swg__client_collect(fleet, fleet->circuits[shard->circuits[i]], now, &reading);
+    swg__client_publish_all(fleet, shard, now);
+    shard->upkeep = now + swg__client_max(shard->pace, UPKEEP_NS);
+}
+
 void swg__client_mode_tick(swg_fleet *fleet, struct client_shard *shard, int64_t now)
 {
     int64_t silent = now - shard->last_sync;
@@ -82,10 +100,13 @@ void swg__client_mode_tick(swg_fleet *fleet, struct client_shard *shard, int64_t
             swg__client_mode_set(fleet, shard, SWG_FLEET_STALE, now);
             swg__client_publish_all(fleet, shard, now);
         }
+        uphold(fleet, shard, now);
         return;
     case SWG_FLEET_STALE:
         if (silent >= local_after(fleet, shard))
             go_local(fleet, shard, now);
+        else
+            uphold(fleet, shard, now);
         return;
     case SWG_FLEET_LOCAL:
         if (now >= shard->upkeep) {
@@ -103,9 +124,9 @@ int64_t swg__client_mode_deadline(const swg_fleet *fleet, const struct client_sh
     switch (shard->mode) {
     case SWG_FLEET_FLEET:
     case SWG_FLEET_REJOIN:
-        return shard->last_sync + stale_after(fleet, shard);
+        return swg__client_min(shard->last_sync + stale_after(fleet, shard), upheld_from(shard));
     case SWG_FLEET_STALE:
-        return shard->last_sync + local_after(fleet, shard);
+        return swg__client_min(shard->last_sync + local_after(fleet, shard), upheld_from(shard));
     case SWG_FLEET_LOCAL:
         return shard->upkeep;
     default:

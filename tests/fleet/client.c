@@ -296,6 +296,31 @@ START_TEST(I14_cut_off_while_open)
 }
 END_TEST
 
+/* With seldom exchanges it takes long to know that Redis is gone. The world asserts that no call
+ * goes meanwhile, though the circuit's time is over. */
+START_TEST(I14_cut_off_with_seldom_exchanges)
+{
+    const swg_fleet_config seldom = {.size = sizeof seldom,
+                                     .revision = 1,
+                                     .interval_ms = 2000,
+                                     .stale_ms = 10000,
+                                     .local_ms = 15000};
+
+    client_world_start(w, 3, 7, &seldom);
+    client_world_run(w, 5000);
+    w->healthy = false;
+    for (int i = 0; i < 1000 && client_world_view(w, 0).state != SWG_FLEET_OPEN; i++)
+        client_world_run(w, 10);
+    ck_assert_uint_eq(client_world_view(w, 0).state, SWG_FLEET_OPEN);
+    w->healthy = true;
+    w->host[0].cut = true;
+    for (int i = 0; i < 3000 && client_world_mode(w, 0) != SWG_FLEET_LOCAL; i++)
+        client_world_run(w, STEP_MS);
+    ck_assert_int_eq(client_world_mode(w, 0), SWG_FLEET_LOCAL);
+    client_world_stop(w);
+}
+END_TEST
+
 START_TEST(a_dead_client_locks_nobody_out)
 {
     swg_permit permit;
@@ -488,6 +513,7 @@ static Suite *suite(void)
     tcase_add_test(t, joins_goes_stale_local_and_rejoins);
     tcase_add_test(t, refusals_are_waited_out);
     tcase_add_test(t, I14_cut_off_while_open);
+    tcase_add_test(t, I14_cut_off_with_seldom_exchanges);
     tcase_add_test(t, a_dead_client_locks_nobody_out);
     tcase_add_test(t, an_empty_redis_learns_of_the_trip);
     tcase_add_test(t, a_failover_that_lost_the_trip);
