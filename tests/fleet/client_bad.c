@@ -216,7 +216,6 @@ END_TEST
 START_TEST(configurations)
 {
     static const swg_fleet_config bad[] = {
-        {.size = sizeof *bad},
         {.size = 2, .reporter = 1},
         {.size = sizeof *bad, .reporter = 1, .shards = 257},
         {.size = sizeof *bad, .reporter = 1, .space = "a{b"},
