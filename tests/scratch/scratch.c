@@ -41,7 +41,7 @@ static bool is_left_over(const char *name, char path[SCRATCH_PATH])
     if (sscanf(name, "swg-%*[a-z]-%d-%*s%n", &pid, &end) != 1 || end == 0 || name[end] ||
         snprintf(path, SCRATCH_PATH, "/tmp/%s", name) >= SCRATCH_PATH)
         return false;
-    return kill(pid, 0) != 0 && errno == ESRCH && lstat(path, &s) == 0 && S_ISDIR(s.st_mode) &&
+    return pid > 0 && kill(pid, 0) != 0 && errno == ESRCH && lstat(path, &s) == 0 &&
            s.st_uid == geteuid() && time(NULL) - s.st_mtime >= OF_USE_S;
 }
 
