@@ -17,6 +17,9 @@
 
 enum { LOWEST_PORT = 10000, HIGHEST_PORT = 32000, START_MS = 10000 };
 
+/* Sentinels cut all connections of a server they give another role. */
+enum { QUESTION_TRIES = 3 };
+
 static void die(const char *what, const char *why)
 {
     fprintf(stderr, "%s: %s\n", what, why);
@@ -180,18 +183,24 @@ void server_end(struct server *s)
     scratch_remove(s->dir);
 }
 
-static redisReply *ask(const struct server *s, const char *format, va_list args)
+static redisReply *ask(const struct server *s, int tries, const char *format, va_list args)
 {
     redisContext *c = server_connect(s);
     redisReply *reply = NULL;
+    va_list again;
 
+    va_copy(again, args);
     if (c && !c->err && s->password)
         freeReplyObject(redisCommand(c, "AUTH %s", s->password));
     if (c && !c->err)
         reply = redisvCommand(c, format, args);
+    if (!reply && tries > 1)
+        reply = ask(s, tries - 1, format, again);
     if (!reply)
         die(format, c ? c->errstr : "no memory");
-    redisFree(c);
+    va_end(again);
+    if (c)
+        redisFree(c);
     return reply;
 }
 
@@ -200,7 +209,7 @@ redisReply *server_ask(const struct server *s, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    redisReply *reply = ask(s, format, args);
+    redisReply *reply = ask(s, QUESTION_TRIES, format, args);
     va_end(args);
     return reply;
 }
@@ -210,7 +219,7 @@ void server_tell(const struct server *s, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    redisReply *reply = ask(s, format, args);
+    redisReply *reply = ask(s, 1, format, args);
     va_end(args);
     if (reply->type == REDIS_REPLY_ERROR)
         die(format, reply->str);
@@ -222,7 +231,7 @@ bool server_says(const struct server *s, const char *words, const char *format, 
     va_list args;
 
     va_start(args, format);
-    redisReply *reply = ask(s, format, args);
+    redisReply *reply = ask(s, QUESTION_TRIES, format, args);
     va_end(args);
     const bool found = reply->str && strstr(reply->str, words);
     freeReplyObject(reply);

@@ -46,9 +46,9 @@ redisContext *server_connect(const struct server *s);
 /* Clients that listen to news of this shard of the namespace "default". */
 uint64_t server_listeners(const struct server *s, uint32_t shard);
 
-/* A command on a new connection; the reply is the caller's. */
+/* A question on a new connection, or on another if that breaks; the reply is the caller's. */
 redisReply *server_ask(const struct server *s, const char *format, ...);
-/* The same for those whose answer is no error. */
+/* A command, once, whose answer is no error. */
 void server_tell(const struct server *s, const char *format, ...);
 /* The answer to a command has these words in it. */
 bool server_says(const struct server *s, const char *words, const char *format, ...);
