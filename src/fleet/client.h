@@ -108,7 +108,8 @@ struct client_circuit {
 
     /* The request under way. */
     bool claim; /* say what we know, whether or not there is news */
-    bool asked; /* the same, and a permit is wished for */
+    bool asked; /* the same, and somebody waits for the answer */
+    bool wish;  /* for a permit: somebody asks who will call */
     int64_t sent_seq, sent_epoch;
     int need;
 };
@@ -236,7 +237,8 @@ bool swg__client_hint(swg_fleet *fleet, const redisReply *reply, int64_t now);
 int64_t swg__client_ear_tick(swg_fleet *fleet, int64_t now);
 int64_t swg__client_watch(swg_fleet *fleet, int64_t now);
 
-/* client_ask.c */
+/* client_ask.c: as swg_fleet_ask(), but nobody will call, so no permit is wished for */
+uint64_t swg__client_tell(swg_fleet *fleet, const char *circuit, int64_t now);
 void swg__client_ask_sent(const swg_fleet *fleet, struct client_shard *shard);
 void swg__client_ask_done(struct client_shard *shard, bool answered, int64_t now);
 

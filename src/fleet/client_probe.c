@@ -238,7 +238,7 @@ int swg__client_wants(const struct client_circuit *c, int64_t now)
     int room = 0;
 
     if (now < c->wait_until || now < c->quarantine_until || c->given > 0 ||
-        (!is_awaited(c, now) && !c->asked))
+        (!is_awaited(c, now) && !c->wish))
         return 0;
     if (c->state != SWG_STEP_HALF && (c->state != SWG_STEP_OPEN || now < c->until))
         return 0;
@@ -246,7 +246,7 @@ int swg__client_wants(const struct client_circuit *c, int64_t now)
         room += c->lease[i].state == LEASE_FREE;
         returns |= c->lease[i].state == LEASE_DONE && c->lease[i].outcome == SWG_STEP_UNUSED;
     }
-    if (missed == 0 && ((c->unused > 0 && !returns) || c->asked))
+    if (missed == 0 && ((c->unused > 0 && !returns) || c->wish))
         missed = 1;
     room = (int)swg__client_min(room, CLIENT_WANT);
     return (int)swg__client_min((int64_t)swg__client_min((int64_t)missed, CLIENT_WANT), room);
