@@ -1,6 +1,7 @@
 /* What the naive breaker costs and keeps, beside the fleet's. */
 #include "naive_table.h"
 
+#include "paragraph.h"
 #include "story.h"
 #include "table.h"
 
@@ -130,6 +131,13 @@ static void cell_counted(char *text, const lab *l, const world *w)
         out_count(text, w->redis_counts.increments);
 }
 
+static void cell_overwritten(char *text, const lab *l, const world *w)
+{
+    (void)l;
+    if (is_naive(w))
+        out_count(text, w->naive_counts.overwritten);
+}
+
 static const struct {
     const char *label;
     cell_writer write;
@@ -145,6 +153,7 @@ static const struct {
     {"Redis gone, sick: calls that reached it", cell_unguarded},
     {"altogether: failures that happened", cell_failures},
     {"  that Redis counted", cell_counted},
+    {"  states of others overwritten unread", cell_overwritten},
 };
 
 static json_t *world_json(const lab *l, const world *w)
@@ -152,7 +161,7 @@ static json_t *world_json(const lab *l, const world *w)
     const tally_tries *t = &outage(l, w, 0)->tries;
     histogram frozen;
     span_latency(&w->spans[SPAN_FROZEN], &frozen);
-    return json_pack("{s:s, s:b, s:f, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I}",
+    return json_pack("{s:s, s:b, s:f, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I}",
                      "world", w->plan->name, "naive", is_naive(w), "trips_per_call",
                      trips_per_call(w), "redis_p50_us",
                      (json_int_t)histogram_at(&w->naive_broken.redis, 50) / 1000, "redis_p99_us",
@@ -162,7 +171,30 @@ static json_t *world_json(const lab *l, const world *w)
                      "frozen_p50_us", (json_int_t)histogram_at(&frozen, 50) / 1000, "frozen_p99_us",
                      (json_int_t)histogram_at(&frozen, 99) / 1000, "reached_without_redis_pct",
                      outage(l, w, 1)->reached_pct, "failures", (json_int_t)w->naive_counts.failures,
-                     "failures_counted", (json_int_t)w->redis_counts.increments);
+                     "failures_counted", (json_int_t)w->redis_counts.increments, "overwritten",
+                     (json_int_t)w->naive_counts.overwritten);
+}
+
+static void say(lab *l)
+{
+    const world *naive = &l->worlds[0], *fleet = &l->worlds[1];
+    const tally_tries *a = &outage(l, naive, 0)->tries, *b = &outage(l, fleet, 0)->tries;
+    char text[OUT_LINE_MAX], frozen[2][OUT_NUMBER_MAX];
+    for (int i = 0; i < 2; i++) {
+        histogram all;
+        span_latency(&l->worlds[i].spans[SPAN_FROZEN], &all);
+        out_latency(frozen[i], histogram_at(&all, 50));
+    }
+    snprintf(
+        text, sizeof text,
+        "  What you have seen: the naive breaker made every call wait for Redis, let up to %llu "
+        "calls through in a half-open period (the fleet up to %llu), and depended on Redis "
+        "for its life: frozen, it made a call take %s (%s in the fleet); gone, it let %.0f %% "
+        "of the calls through to the sick service (%.0f %%).",
+        (unsigned long long)a->most, (unsigned long long)b->most, frozen[0], frozen[1],
+        outage(l, naive, 1)->reached_pct, outage(l, fleet, 1)->reached_pct);
+    out_line(&l->out, "%s", "");
+    paragraph(&l->out, 2, text);
 }
 
 void naive_table(lab *l)
@@ -182,8 +214,9 @@ void naive_table(lab *l)
             }
             table_row(l, rows[row].label, cells);
         }
-        out_line(&l->out,
-                 "  Redis is on this very host: over a network each round trip takes longer.");
+        paragraph(&l->out, 2,
+                  "  Redis is on this very host: over a network each round trip takes longer.");
+        say(l);
     }
     json_decref(list);
 }

@@ -45,10 +45,7 @@ static void put_head(FILE *file, const lab *l)
             l->stage->name, report_style, l->stage->name);
     put_text(file, l->stage->title);
     fprintf(file, "</h1>\n<p>");
-    for (const char *const *line = l->stage->story; *line; line++) {
-        put_text(file, *line);
-        fputc('\n', file);
-    }
+    put_text(file, l->stage->story);
     fprintf(file, "</p>\n<p>Each circuit: %s. ", profile_text(circuit, &l->config));
     fprintf(file, "The outage: %s. ",
             fault_text(fault, l->script.fault, l->script.rate_pct, &l->times));

@@ -175,11 +175,14 @@ int swg_fleet_connected(swg_fleet *fleet, uint32_t number, int64_t now)
     return SWG_OK;
 }
 
+/* The link's own wait is wait enough for those who need it. */
 static void lose(swg_fleet *fleet, const struct client_expect *expect, int64_t now)
 {
-    if (expect->kind == EXPECT_SYNC)
+    if (expect->kind == EXPECT_SYNC) {
         swg__client_failed(fleet, &fleet->shards[expect->which], SWG_FLEET_LOST, "the link broke",
                            now);
+        fleet->shards[expect->which].due = now;
+    }
     if (expect->kind == EXPECT_ORDER)
         swg__client_order_lost(fleet, expect->which);
 }
