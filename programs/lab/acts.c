@@ -171,6 +171,8 @@ bool lab_encore_begin(lab *l, int64_t now_ns)
     if (l->encore || l->by_hand || l->stage->encore[0].kind == ACT_NONE)
         return false;
     l->encore = true;
+    if (!l->json)
+        out_line(&l->out, "%s", "");
     l->phase = LAB_HEALTHY;
     l->next_ns = now_ns + l->stage->encore[0].after_ms * MS;
     return true;

@@ -29,13 +29,13 @@ static const char *plural(uint64_t count)
 
 /* ---- a fleet ------------------------------------------------------------------------------- */
 
-/* "1 in each", "1 to 3 in each" */
+/* Probes in one half-open period: "1", "1 to 3" */
 static const char *each_text(char text[OUT_NUMBER_MAX], const tally_tries *t)
 {
     if (t->fewest == t->most)
-        snprintf(text, OUT_NUMBER_MAX, "%llu in each", (unsigned long long)t->most);
+        snprintf(text, OUT_NUMBER_MAX, "%llu", (unsigned long long)t->most);
     else
-        snprintf(text, OUT_NUMBER_MAX, "%llu to %llu in each", (unsigned long long)t->fewest,
+        snprintf(text, OUT_NUMBER_MAX, "%llu to %llu", (unsigned long long)t->fewest,
                  (unsigned long long)t->most);
     return text;
 }
@@ -46,7 +46,8 @@ static void say_outage(lab *l, const tally_summary *each, const tally_summary *f
     const tally_tries *t = &fleet->tries;
     say(l,
         "What you have seen: to find out whether the service was well, the fleet asked it in %llu "
-        "half-open period%s with %llu probe%s, %s; a breaker each asked with %llu. What one of the "
+        "half-open period%s with %llu probe%s, %s in each; a breaker each asked with %llu. What "
+        "one of the "
         "fleet had learned the others knew: %.1f s in which they differed, against %.1f s.",
         (unsigned long long)t->tries, plural(t->tries), (unsigned long long)t->probes,
         plural(t->probes), each_text(text, t), (unsigned long long)each->tries.probes,
@@ -87,22 +88,65 @@ void fleet_closing(lab *l)
     say_back(l, fleet);
 }
 
+/* ---- the naive breaker --------------------------------------------------------------------- */
+
+static const char *frozen_text(char text[OUT_NUMBER_MAX], const world *w)
+{
+    histogram all;
+    span_latency(&w->spans[SPAN_FROZEN], &all);
+    return out_latency(text, histogram_at(&all, 50));
+}
+
+void naive_closing(lab *l)
+{
+    const world *naive = &l->worlds[0], *fleet = &l->worlds[1];
+    char probes[2][OUT_NUMBER_MAX], frozen[2][OUT_NUMBER_MAX];
+    out_line(&l->out, "%s", "");
+    say(l,
+        "What you have seen: the naive breaker made every call wait for Redis, and let %s calls "
+        "through in each half-open period, where the fleet let %s. Frozen, Redis made its calls "
+        "take %s, those of the fleet %s. With Redis gone %.0f %% of its calls reached the sick "
+        "service, of those of the fleet %.0f %%.",
+        each_text(probes[0], &l->summaries[0][0].tries),
+        each_text(probes[1], &l->summaries[0][1].tries), frozen_text(frozen[0], naive),
+        frozen_text(frozen[1], fleet), l->summaries[1][0].reached_pct,
+        l->summaries[1][1].reached_pct);
+}
+
 /* ---- five worlds --------------------------------------------------------------------------- */
+
+/* "one each 17; a fleet 6" */
+static void probes_text(char *text, size_t size, const lab *l)
+{
+    size_t used = 0;
+    for (int i = 0; i < l->world_count && used < size; i++) {
+        const stage_world *plan = l->worlds[i].plan;
+        if (plan->breakers)
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%s %llu", used ? "; " : "",
+                                 plan->name, (unsigned long long)l->summaries[0][i].tries.probes);
+    }
+}
+
+const char *compare_text(char text[CLOSING_MAX], const lab *l)
+{
+    char probes[256], bare[OUT_NUMBER_MAX], fleet[OUT_NUMBER_MAX];
+    const tally_summary *first = l->summaries[0], *last = &first[l->world_count - 1];
+    probes_text(probes, sizeof probes, l);
+    snprintf(text, CLOSING_MAX,
+             "What you have seen: without a breaker %s calls went to the sick service, and callers "
+             "waited %.0f s altogether; with a fleet it was %s calls and %.0f s. To learn when the "
+             "service was well, probes were sent: %s.",
+             out_count(bare, first->reached), first->waited_s, out_count(fleet, last->reached),
+             last->waited_s, probes);
+    return text;
+}
 
 void compare_closing(lab *l)
 {
-    char probes[256] = "", reached[OUT_NUMBER_MAX];
-    const tally_summary *s = l->summaries[0], *last = &s[l->world_count - 1];
+    char text[CLOSING_MAX];
     if (l->json)
         return;
-    for (int i = 1; i < l->world_count; i++)
-        snprintf(probes + strlen(probes), sizeof probes - strlen(probes), "%s%s" GLUE "%llu",
-                 i > 1 ? ", " : "", l->worlds[i].plan->name, (unsigned long long)s[i].tries.probes);
     out_line(&l->out, "%s", "");
-    say(l,
-        "What you have seen: without a breaker %s calls went to the sick service, and callers "
-        "waited %.0f s altogether; of %s %s did, and callers waited %.0f s.",
-        out_count(reached, s[0].reached), s[0].waited_s, l->worlds[l->world_count - 1].plan->name,
-        out_count((char[OUT_NUMBER_MAX]){0}, last->reached), last->waited_s);
-    say(l, "Probes sent to learn when it is well: %s.", probes);
+    say(l, "%s", compare_text(text, l));
 }

@@ -4,7 +4,11 @@
 
 #include "lab.h"
 
+enum { CLOSING_MAX = 768 };
+
 void fleet_closing(lab *l);
+void naive_closing(lab *l);
 void compare_closing(lab *l);
+const char *compare_text(char text[CLOSING_MAX], const lab *l);
 
 #endif

@@ -31,7 +31,8 @@ static void take_service(member *m, const json_t *line)
     const char *fault = json_string_value(json_object_get(line, "fault"));
     m->ready = true;
     take_arrivals(w, line);
-    series_arrived(&w->series, (int64_t)number(line, "at_ns"), number(line, "calls"));
+    if (w->lab->start_ns) /* before there is load, none arrives */
+        series_arrived(&w->series, (int64_t)number(line, "at_ns"), number(line, "calls"));
     w->arrivals_at = (w->arrivals_at + 1) % LIVE_SLOTS;
     w->arrivals[w->arrivals_at] =
         (live_arrivals){.at_ns = (int64_t)number(line, "at_ns"), .calls = number(line, "calls")};

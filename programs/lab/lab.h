@@ -76,7 +76,8 @@ struct world {
     int64_t together_ns;      /* all were in the fleet again */
     bool anew;                /* it came back empty: all have to tell it */
     bool flap_told;
-    uint64_t told_epoch; /* the fleet's last decision that was */
+    uint64_t told_epoch;  /* the fleet's last decision that was */
+    swg_state told_state; /* of a naive breaker */
     span spans[SPAN_COUNT];
     series series;
     redis_counts redis_counts; /* so far; when the story began; when the first outage did */

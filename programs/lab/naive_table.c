@@ -1,6 +1,7 @@
 /* What the naive breaker costs and keeps, beside the fleet's. */
 #include "naive_table.h"
 
+#include "closing.h"
 #include "paragraph.h"
 #include "story.h"
 #include "table.h"
@@ -175,28 +176,6 @@ static json_t *world_json(const lab *l, const world *w)
                      (json_int_t)w->naive_counts.overwritten);
 }
 
-static void say(lab *l)
-{
-    const world *naive = &l->worlds[0], *fleet = &l->worlds[1];
-    const tally_tries *a = &outage(l, naive, 0)->tries, *b = &outage(l, fleet, 0)->tries;
-    char text[OUT_LINE_MAX], frozen[2][OUT_NUMBER_MAX];
-    for (int i = 0; i < 2; i++) {
-        histogram all;
-        span_latency(&l->worlds[i].spans[SPAN_FROZEN], &all);
-        out_latency(frozen[i], histogram_at(&all, 50));
-    }
-    snprintf(
-        text, sizeof text,
-        "  What you have seen: the naive breaker made every call wait for Redis, let up to %llu "
-        "calls through in a half-open period (the fleet up to %llu), and depended on Redis "
-        "for its life: frozen, it made a call take %s (%s in the fleet); gone, it let %.0f %% "
-        "of the calls through to the sick service (%.0f %%).",
-        (unsigned long long)a->most, (unsigned long long)b->most, frozen[0], frozen[1],
-        outage(l, naive, 1)->reached_pct, outage(l, fleet, 1)->reached_pct);
-    out_line(&l->out, "%s", "");
-    paragraph(&l->out, 2, text);
-}
-
 void naive_table(lab *l)
 {
     json_t *list = json_array();
@@ -216,7 +195,7 @@ void naive_table(lab *l)
         }
         paragraph(&l->out, 2,
                   "  Redis is on this very host: over a network each round trip takes longer.");
-        say(l);
+        naive_closing(l);
     }
     json_decref(list);
 }

@@ -2,6 +2,7 @@
 
 #include "terminal.h"
 
+#include <ctype.h>
 #include <string.h>
 
 enum { TEXT_MAX = 2 * OUT_LINE_MAX, ROOM_MIN = 20 };
@@ -30,6 +31,19 @@ int paragraph_columns(const char *text)
     return sum;
 }
 
+bool paragraph_is_unit(const char *text, size_t space)
+{
+    static const char *const units[] = {" s", " ms", " %"};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        size_t length = strlen(units[i]);
+        if (space > 0 && isdigit((unsigned char)text[space - 1]) &&
+            strncmp(text + space, units[i], length) == 0 &&
+            !isalpha((unsigned char)text[space + length]))
+            return true;
+    }
+    return false;
+}
+
 /* Where the line that begins at `text` ends: at its last space that fits, or glue, or, if there is
  * neither, behind a word that is too long. */
 static size_t line_end(const char *text, int room)
@@ -38,9 +52,10 @@ static size_t line_end(const char *text, int room)
     int used = (int)at, columns;
     while (text[at]) {
         size_t length = step(text + at, &columns);
-        if (text[at] == ' ' && (used <= room || !glue))
+        bool glued = text[at] == *GLUE || paragraph_is_unit(text, at);
+        if (text[at] == ' ' && !glued && (used <= room || !glue))
             space = at;
-        if (text[at] == *GLUE && (used <= room || !space))
+        if (glued && (used <= room || !space))
             glue = at;
         if (used + columns > room && (space || glue))
             return space ? space : glue;

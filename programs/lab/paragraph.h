@@ -11,6 +11,9 @@
  * `indent` columns. The terminal's width counts, or 80 columns where there is none. */
 void paragraph(out *o, int indent, const char *text);
 
+/* Is the space at `space` one between a number and its unit? There no line is broken either. */
+bool paragraph_is_unit(const char *text, size_t space);
+
 /* Columns that a text takes: escapes take none, a character one. */
 int paragraph_columns(const char *text);
 

@@ -176,17 +176,38 @@ static void name_circuit(char *text, size_t size, const member *m)
                  letter);
 }
 
+/* Its probes are many, and each is obeyed. */
+static const char *naive_text(char text[EVIDENCE_MAX], const swg_event *event)
+{
+    if (event->cause == SWG_CAUSE_PROBES_PASSED)
+        return "a probe passed";
+    if (event->cause == SWG_CAUSE_PROBES_FAILED)
+        return "a probe failed";
+    return fleet_event_text(text, event);
+}
+
+/* Calls that set the same state one after the other are told once. */
+static bool is_told(world *w, const swg_event *event)
+{
+    bool told = w->plan->redis == REDIS_FOR_NAIVE && w->told_state == (swg_state)event->to;
+    w->told_state = (swg_state)event->to;
+    return told;
+}
+
 static void tell_transition(member *m, const swg_event *event)
 {
     char why[EVIDENCE_MAX], next[64], whose[96];
     lab *l = m->world->lab;
+    bool naive = m->world->plan->redis == REDIS_FOR_NAIVE;
+    if (is_told(m->world, event))
+        return;
     const out *o = &l->out;
     swg_state to = (swg_state)event->to;
     story_what_next(next, sizeof next, m->world, event);
     name_circuit(whose, sizeof whose, m);
     story_tell_at(l, event->at_ns, "%s%s %s → %s%s: %s%s", out_paint(o, out_state_style(to, 0)),
                   out_state_sign(to, 0), whose, out_state_word(to, 0), out_paint(o, OUT_PLAIN),
-                  fleet_event_text(why, event), next);
+                  naive ? naive_text(why, event) : fleet_event_text(why, event), next);
 }
 
 static void tell_event(lab *l, int at)
