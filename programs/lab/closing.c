@@ -54,18 +54,27 @@ static void say_outage(lab *l, const tally_summary *each, const tally_summary *f
         (double)fleet->disagreed_ns / 1e9, (double)each->disagreed_ns / 1e9);
 }
 
-static void say_gone(lab *l, const world *w)
+/* "all of 300 calls", or, if some were not, how many, and in the other world. */
+static void answered_text(char *text, size_t size, const span *fleet, const span *each)
 {
-    const span *s = &w->spans[SPAN_GONE];
-    const uint64_t answered = s->classes[LOAD_ANSWERED].count;
-    const tally_summary *outage = &l->summaries[1][w - l->worlds];
-    char share[64] = "all", sent[OUT_NUMBER_MAX];
-    if (answered != s->sent)
-        snprintf(share, sizeof share, "%llu", (unsigned long long)answered);
+    const uint64_t answered = fleet->classes[LOAD_ANSWERED].count;
+    char sent[OUT_NUMBER_MAX], others[OUT_NUMBER_MAX];
+    if (answered == fleet->sent)
+        snprintf(text, size, "all of %s calls were answered", out_count(sent, fleet->sent));
+    else
+        snprintf(text, size, "%llu of %s calls were answered (of those of a breaker each %s)",
+                 (unsigned long long)answered, out_count(sent, fleet->sent),
+                 out_count(others, each->classes[LOAD_ANSWERED].count));
+}
+
+static void say_gone(lab *l, const world *each, const world *fleet)
+{
+    char answered[160];
+    answered_text(answered, sizeof answered, &fleet->spans[SPAN_GONE], &each->spans[SPAN_GONE]);
     say(l,
-        "Without Redis %s of %s calls were answered, and when the service fell sick too, each "
-        "instance's own breaker kept %.0f %% of the calls away from it.",
-        share, out_count(sent, s->sent), 100 - outage->reached_pct);
+        "Without Redis %s, and when the service fell sick too, each instance's own breaker kept "
+        "%.0f %% of the calls away from it.",
+        answered, 100 - l->summaries[1][fleet - l->worlds].reached_pct);
 }
 
 static void say_back(lab *l, const world *w)
@@ -84,7 +93,7 @@ void fleet_closing(lab *l)
         return;
     out_line(&l->out, "%s", "");
     say_outage(l, &l->summaries[0][0], &l->summaries[0][1]);
-    say_gone(l, fleet);
+    say_gone(l, &l->worlds[0], fleet);
     say_back(l, fleet);
 }
 
