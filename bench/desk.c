@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define SHARD "swg1:{bench:0}"
+#define SOME_DAY_US INT64_C(3000000000000000) /* later than today */
 #define SLOW_US "500" /* scripts slower than this are in the slow log, and few commands else */
 
 static bool equip(desk *d)
@@ -63,7 +64,14 @@ bool desk_clear(desk *d)
     memset(d->epoch, 0, sizeof(d->epoch));
     memset(d->state, 0, sizeof(d->state));
     d->request.cursor = 0;
+    d->now_us = 0;
     return desk_command(d, "FLUSHALL");
+}
+
+bool desk_hold_clock(desk *d)
+{
+    d->now_us = SOME_DAY_US;
+    return desk_command(d, "HSET " SHARD ":m clock test");
 }
 
 static void take_views(desk *d, const redisReply *rows)
@@ -90,7 +98,7 @@ static bool take_reply(desk *d, redisReply *reply)
 
 static bool send_request(desk *d)
 {
-    const struct swg_wire_clock clock = {0, ""};
+    const struct swg_wire_clock clock = {d->now_us, ""};
     char *bytes = NULL;
     void *reply = NULL;
     swg_wire_sync(&d->wire, swg_fleet_sync_sha1, SHARD, clock, &d->request);

@@ -5,13 +5,14 @@
 #include "fleet/wire.h"
 #include "redis.h"
 
-enum { DESK_CIRCUITS = 128 }; /* as many as a client sends at once */
+enum { DESK_CIRCUITS = 64 }; /* as many as a client sends at once */
 
 typedef struct desk {
     bench_redis redis;
     struct swg_wire wire;
     struct swg_step_request request;
     int64_t seq;
+    int64_t now_us; /* 0: the server's own clock */
     int64_t epoch[DESK_CIRCUITS];
     int state[DESK_CIRCUITS];
     int64_t said[DESK_CIRCUITS]; /* the request that named it last */
@@ -29,6 +30,9 @@ bool desk_command(desk *d, const char *text);
 
 /* Nothing in Redis, nothing known here. */
 bool desk_clear(desk *d);
+
+/* From here to the next desk_clear() time stands still, but for what is added to now_us. */
+bool desk_hold_clock(desk *d);
 
 /* As `reporter`, of the first `entries` circuits called `name`-0 and so on. Views are taken of
  * those called circuit. */

@@ -20,7 +20,7 @@ enum {
     SHARDS = 16,       /* by default, */
     INTERVAL_MS = 50,  /* too, */
     WINDOW_MS = 10000, /* too */
-    PACE_US = 2000,    /* between two exchanges of one shard, whoever makes them */
+    PACE_US = 4000,    /* between two exchanges of one shard, whoever makes them */
     SWEEP_MS = 500,    /* each circuit of each host is called so often */
     JOIN_MS = 60000,
     TURN_MS = 100,

@@ -84,18 +84,17 @@ static int join(carrier *c, swg_panel *panel)
         fprintf(stderr, "the URL %s\n", reason);
         return SWG_EINVAL;
     }
-    uint64_t chance[2];
+    uint64_t seed;
     char host[41] = "";
-    if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance ||
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed ||
         gethostname(host, sizeof host - 1) != 0) {
         return SWG_ESYS;
     }
     return swg_fleet_open(&c->fleet, panel,
-                          SWG_FLEET(.reporter = chance[0], .host = host,
-                                    .user = url.user[0] != '\0' ? url.user : NULL,
+                          SWG_FLEET(.host = host, .user = url.user[0] != '\0' ? url.user : NULL,
                                     .password = url.password[0] != '\0' ? url.password : NULL,
                                     .database = url.database),
-                          chance[1], swg_clock_ns());
+                          seed, swg_clock_ns());
 }
 
 static swg_verdict call(swg_circuit *circuit, const char *file)
@@ -113,7 +112,6 @@ static swg_verdict call(swg_circuit *circuit, const char *file)
  * fleet says over it (its gate), and what became of the calls so far. */
 static void work(swg_circuit *circuit, const char *file, int stop_fd)
 {
-    static const char *const gates[] = {"none", "open", "probing", "ramp", "forced"};
     unsigned permitted = 0, rejected = 0;
     uint32_t state = SWG_STATE_COUNT, gate = 0;
     struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
@@ -123,8 +121,8 @@ static void work(swg_circuit *circuit, const char *file, int stop_fd)
         swg_circuit_read(circuit, swg_clock_ns(), &now);
         if (now.state != state || now.gate != gate) {
             printf("breaker %-9s gate %-7s permitted %u, rejected %u\n",
-                   swg_state_name((swg_state)now.state), now.gate < 5 ? gates[now.gate] : "?",
-                   permitted, rejected);
+                   swg_state_name((swg_state)now.state),
+                   swg_gate_mode_name((swg_gate_mode)now.gate), permitted, rejected);
             fflush(stdout);
             state = now.state;
             gate = now.gate;

@@ -46,7 +46,8 @@ typedef struct swg_fleet_config {
     uint32_t shards;      /* 16; 1 to 256. The same for every client of a namespace */
     const char *space;    /* "default"; the namespace, [A-Za-z0-9_.-]{1,32} */
     const char *host;     /* ""; first part of the reporter's name, [A-Za-z0-9_.@-]{0,40} */
-    uint64_t reporter;    /* random, and never used before: required */
+    uint64_t reporter;    /* the panel's own (gate.h): a client that follows another on the panel
+                             counts as the same host. Else random, and never used before */
     uint32_t interval_ms; /* 50; 10 to 10 000: exchange so often, or seldomer if Redis says so */
     uint32_t stale_ms;    /* 300; at least 3 intervals: no reply for so long, no new probe */
     uint32_t local_ms;    /* 1 000; more than stale_ms: no reply for so long, on our own */

@@ -158,7 +158,8 @@ int swg_fleet_audit(const swg_fleet_redis *redis,
 /* ---- orders -------------------------------------------------------------------------------- */
 
 /* As swg_fleet_order(), without a client: `*epoch` (may be NULL) is the circuit's new one. A
- * circuit Redis knows nothing of is made: look first. SWG_ESYS: it may have run. */
+ * circuit Redis knows nothing of is made: look first. SWG_ESYS: it may have run. SWG_EPROTO from a
+ * replica: `trouble` names its master. */
 int swg_fleet_command(const swg_fleet_redis *redis, const char *circuit, swg_fleet_state state,
                       int64_t ttl_ms, const char *who, const char *reason, uint64_t *epoch);
 

@@ -26,14 +26,23 @@ typedef enum swg_scope {
     SWG_SCOPE_FLEET_MODE = 2 /* a shard's mode: from, to are enum swg_fleet_mode; no circuit */
 } swg_scope;
 
+#define SWG_GATE_MODES(X)                                                                          \
+    X(SWG_GATE_NONE, 0, "none")       /* nothing to say: the circuit's own breaker decides */      \
+    X(SWG_GATE_OPEN, 1, "open")       /* rejects until until_ns, and the grace after it */         \
+    X(SWG_GATE_PROBING, 2, "probing") /* `permits` calls may go, past the circuit's own breaker,   \
+                                         while now < until_ns; all others are rejected */          \
+    X(SWG_GATE_RAMP, 3, "ramp")       /* admits a share rising linearly to all at until_ns */      \
+    X(SWG_GATE_FORCED, 4, "forced")   /* an operator of the fleet holds it open; as OPEN */
+#define SWG_GATE_MODE_COUNT 5
+
 typedef enum swg_gate_mode {
-    SWG_GATE_NONE = 0,    /* nothing to say: the circuit's own breaker decides */
-    SWG_GATE_OPEN = 1,    /* rejects until until_ns, and the grace after it */
-    SWG_GATE_PROBING = 2, /* `permits` calls may go, past the circuit's own breaker, while
-                             now < until_ns; all others are rejected */
-    SWG_GATE_RAMP = 3,    /* admits a share rising linearly to all at until_ns */
-    SWG_GATE_FORCED = 4   /* an operator of the fleet holds it open; as OPEN */
+#define SWG_X(name, value, text) name = value,
+    SWG_GATE_MODES(SWG_X)
+#undef SWG_X
 } swg_gate_mode;
+
+/* A stable word for logs and metrics; "unknown" out of range.  Threads: any. */
+const char *swg_gate_mode_name(swg_gate_mode mode);
 
 typedef struct swg_gate {
     uint32_t size;
@@ -85,6 +94,11 @@ int swg_gate_collect(swg_circuit *circuit, int64_t now_ns, swg_gate_reading *rea
  * once more by itself nor open on failures from before. A breaker that was closed is one with a new
  * epoch. Errors: SWG_EINVAL.  Threads: any thread, any process; lock-free. */
 int swg_gate_close(swg_circuit *circuit, int64_t now_ns);
+
+/* A random number, not 0, drawn once for the panel: who is its authority after another that died or
+ * was replaced goes on under the same name. Of a panel on the heap, and of its copy in a forked
+ * child, each process has one of its own. 0: no panel.  Threads: any thread, any process. */
+uint64_t swg_gate_identity(swg_panel *panel);
 
 /* Journals an event the caller filled but for sequence, wall_ms and pid. NULL circuit: of none, the
  * name is the caller's. `scope` must not be SWG_SCOPE_HOST.

@@ -113,29 +113,33 @@ static bool is_choice(const char *word, const char *const *choices)
     return false;
 }
 
-/* As one would type it: a time in the largest unit that divides it. */
-static void show_limit(char to[32], const cli_option *o, int64_t value)
+const char *cli_show_duration(char text[CLI_DURATION_MAX], int64_t ms)
 {
     static const struct {
         int64_t ms;
         const char *name;
     } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
-    size_t unit = 0;
-    while (value % units[unit].ms != 0)
+    size_t unit = ms == 0 ? 3 : 0;
+    while (ms % units[unit].ms != 0)
         unit++;
-    if (o->kind == CLI_DURATION && value != 0)
-        snprintf(to, 32, "%lld%s", (long long)(value / units[unit].ms), units[unit].name);
+    snprintf(text, CLI_DURATION_MAX, "%lld%s", (long long)(ms / units[unit].ms), units[unit].name);
+    return text;
+}
+
+/* As one would type it. */
+static void show_limit(char to[CLI_DURATION_MAX], const cli_option *o, int64_t value)
+{
+    if (o->kind == CLI_DURATION)
+        cli_show_duration(to, value);
     else
-        snprintf(to, 32, "%lld%s", (long long)value,
-                 o->kind == CLI_DURATION  ? "ms"
-                 : o->kind == CLI_PERCENT ? "%"
-                                          : "");
+        snprintf(to, CLI_DURATION_MAX, "%lld%s", (long long)value,
+                 o->kind == CLI_PERCENT ? "%" : "");
 }
 
 static int check_number(const cli_args *args, const cli_given *given, bool parsed, const char *kind)
 {
     const cli_option *o = given->option;
-    char min[32], max[32];
+    char min[CLI_DURATION_MAX], max[CLI_DURATION_MAX];
     if (!parsed)
         return cli_usage(args, "--%s wants %s, not '%s'", o->name, kind, given->text);
     show_limit(min, o, o->min);
@@ -157,7 +161,7 @@ static int parse_value(const cli_args *args, cli_given *given)
                             "a percentage such as 80%");
     case CLI_DURATION:
         return check_number(args, given, cli_parse_duration(given->text, &given->number),
-                            "a time with its unit, such as 250ms, 5s or 2m");
+                            "a time with its unit, such as 250ms, 5s or 1h");
     case CLI_CHOICE:
         snprintf(what, sizeof what, "--%s", given->option->name);
         if (!is_choice(given->text, given->option->choices))

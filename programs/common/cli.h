@@ -17,6 +17,7 @@ typedef enum cli_exit {
     CLI_NO_CIRCUIT = 5,
     CLI_FORBIDDEN = 6
 } cli_exit;
+#define CLI_EXIT_COUNT 7
 
 typedef enum cli_kind {
     CLI_FLAG,
@@ -46,6 +47,7 @@ typedef struct cli_command {
     const char *arguments;      /* how help shows the words it takes; NULL: takes none */
     const char *const *choices; /* what the first word must be; NULL: anything */
     int arguments_min, arguments_max;
+    const char *exits[CLI_EXIT_COUNT]; /* what the codes mean, for --help; NULL: never */
     const cli_option *options;
     const struct cli_command *commands;
     int (*run)(const cli_args *args); /* may be NULL if there are sub-commands */
@@ -86,8 +88,11 @@ int cli_usage(const cli_args *args, const char *format, ...) __attribute__((form
 /* The word nearest to `word` in a list that ends with NULL; NULL if none is near. */
 const char *cli_nearest(const char *word, const char *const *candidates);
 
-/* Writes a duration or number as the table's kinds read it; false if it is none. */
+/* Reads a duration as the table's kinds do; false if it is none. And writes one so that it is read
+ * as the same again: in the largest unit that divides it. */
 bool cli_parse_duration(const char *text, int64_t *ms);
+enum { CLI_DURATION_MAX = 32 };
+const char *cli_show_duration(char text[CLI_DURATION_MAX], int64_t ms);
 
 void cli_help(FILE *file, const cli_args *args);
 int cli_completion(FILE *file, const cli_command *program, const char *shell);

@@ -75,6 +75,25 @@ static void print_options(FILE *file, const cli_args *args)
     print_entry(file, "--help", "this text");
 }
 
+static bool has_exits(const cli_command *command)
+{
+    for (int code = 0; code < CLI_EXIT_COUNT; code++)
+        if (command->exits[code])
+            return true;
+    return false;
+}
+
+static void print_exits(FILE *file, const cli_command *command)
+{
+    char head[8];
+    fputs("\nExit codes:\n", file);
+    for (int code = 0; code < CLI_EXIT_COUNT; code++) {
+        snprintf(head, sizeof head, "%d", code);
+        if (command->exits[code])
+            print_entry(file, head, command->exits[code]);
+    }
+}
+
 void cli_help(FILE *file, const cli_args *args)
 {
     const cli_command *command = args->path[args->depth - 1];
@@ -88,6 +107,8 @@ void cli_help(FILE *file, const cli_args *args)
     if (command->commands)
         print_commands(file, command->commands);
     print_options(file, args);
+    if (has_exits(command))
+        print_exits(file, command);
     if (command->example)
         fprintf(file, "\nExample:\n  %s\n", command->example);
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { WORD_MAX = 40 };
+enum { WORD_MAX = 40, EDITS_MAX = 3 };
 
 static int min3(int a, int b, int c)
 {
@@ -42,10 +42,17 @@ static int distance(const char *word, const char *candidate)
     return edits(word, candidate);
 }
 
+/* Further away it is another word: force-close is no mistyped force-open. */
+static int reach(const char *word)
+{
+    const int third = (int)(strlen(word) + 1) / 3;
+    return third < EDITS_MAX ? third : EDITS_MAX;
+}
+
 const char *cli_nearest(const char *word, const char *const *candidates)
 {
     const char *best = NULL;
-    int best_distance = 1 + (int)(strlen(word) + 1) / 3;
+    int best_distance = 1 + reach(word);
     for (; *candidates; candidates++) {
         int d = distance(word, *candidates);
         if (d < best_distance) {

@@ -1,9 +1,9 @@
+/* switchgear fleet: the table of its commands, and how each begins, fails and ends. */
 #include "fleet.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <switchgear/fleet_run.h>
-#include <time.h>
 
 /* ---- beginning ----------------------------------------------------------------------------- */
 
@@ -28,15 +28,66 @@ static const char *secret(const char *url)
     return password && *password && !has_one ? password : NULL;
 }
 
+static int check_texts(const cli_args *args)
+{
+    for (int i = 0; i < args->given_count; i++) {
+        const cli_given *given = &args->given[i];
+        if (given->option->kind == CLI_TEXT && !given->text[0])
+            return cli_usage(args, "--%s is empty", given->option->name);
+    }
+    return CLI_FINE;
+}
+
+static int check_url(fleet *f, swg_fleet_url *parsed)
+{
+    const cli_args *args = f->args;
+    const char *reason;
+    if (strlen(args->words[0]) >= FLEET_URL_MAX)
+        return cli_usage(args, "the URL is longer than %d bytes", FLEET_URL_MAX - 1);
+    if (swg_fleet_url_parse(parsed, args->words[0], &reason) != SWG_OK)
+        return cli_usage(args, "the URL '%s' %s%s", f->url, reason,
+                         strstr(reason, "without a password")
+                             ? ", or USER:@HOST and SWITCHGEAR_REDIS_PASSWORD in the environment"
+                             : "");
+    if (strchr(parsed->host, '@'))
+        return cli_usage(args,
+                         "the URL '%s' has more than one @: write %%40 for those within the "
+                         "password",
+                         f->url);
+    return CLI_FINE;
+}
+
+/* What would be ignored was meant for something: a connection that is private, a sentinel that asks
+ * for a password. */
+static int check_sense(const fleet *f, const swg_fleet_url *url)
+{
+    static const char *const for_tls[] = {"ca", "cert", "key"};
+    for (size_t i = 0; i < sizeof for_tls / sizeof *for_tls; i++) {
+        if (!url->tls && cli_text(f->args, for_tls[i], NULL))
+            return cli_usage(f->args, "--%s is for TLS: the URL begins with rediss then",
+                             for_tls[i]);
+    }
+    if (f->redis.key_file && !f->redis.cert_file)
+        return cli_usage(f->args, "--key wants the certificate too: --cert FILE");
+    if (f->redis.sentinel_user && url->kind != SWG_FLEET_SENTINEL)
+        return cli_usage(f->args, "--sentinel-user is for redis+sentinel:// URLs");
+    if (f->redis.sentinel_user && !f->redis.sentinel_password)
+        return cli_usage(f->args, "--sentinel-user wants SWITCHGEAR_SENTINEL_PASSWORD in the "
+                                  "environment");
+    return CLI_FINE;
+}
+
+enum { TIMEOUT_MS = 5000, TIMEOUT_MIN_MS = 10 };
+
 int fleet_begin(fleet *f, const cli_args *args)
 {
-    const char *url = args->words[0], *reason;
+    const char *url = args->words[0];
     swg_fleet_url parsed;
     *f = (fleet){.args = args};
+    f->until_ns = swg_clock_ns() + cli_number(args, "timeout", TIMEOUT_MS) * 1000000;
     f->redis = *SWG_FLEET_REDIS(.url = url, .password = secret(url),
                                 .space = cli_text(args, "space", NULL),
                                 .shards = (uint32_t)cli_number(args, "shards", 0),
-                                .deadline_ms = (uint32_t)cli_number(args, "timeout", 0),
                                 .ca_file = cli_text(args, "ca", NULL),
                                 .cert_file = cli_text(args, "cert", NULL),
                                 .key_file = cli_text(args, "key", NULL),
@@ -44,27 +95,47 @@ int fleet_begin(fleet *f, const cli_args *args)
                                 .sentinel_password = getenv("SWITCHGEAR_SENTINEL_PASSWORD"),
                                 .trouble = f->trouble);
     hide_password(f->url, url);
-    if (swg_fleet_url_parse(&parsed, url, &reason) != SWG_OK)
-        return cli_usage(args, "the URL '%s' %s", f->url, reason);
-    if (strchr(parsed.host, '@'))
-        return cli_usage(args,
-                         "the URL '%s' has more than one @: write %%40 for those within the "
-                         "password",
-                         f->url);
+    int code = check_texts(args);
+    if (code == CLI_FINE)
+        code = check_url(f, &parsed);
+    if (code == CLI_FINE)
+        code = check_sense(f, &parsed);
+    if (code != CLI_FINE)
+        return code;
+    f->url_has_password = parsed.password[0] != '\0';
     out_open(&f->out, stdout, cli_text(args, "color", NULL));
     f->form = cli_flag(args, "json") ? FLEET_JSON : f->out.tty ? FLEET_TABLE : FLEET_TSV;
     return CLI_FINE;
+}
+
+const swg_fleet_redis *fleet_redis(fleet *f)
+{
+    const int64_t left = (f->until_ns - swg_clock_ns()) / 1000000;
+    f->redis.deadline_ms = left > TIMEOUT_MIN_MS ? (uint32_t)left : TIMEOUT_MIN_MS;
+    return &f->redis;
+}
+
+static void advise(const fleet *f)
+{
+    if (!f->redis.password && strstr(f->trouble, "NOAUTH"))
+        fputs("Give a password: SWITCHGEAR_REDIS_PASSWORD in the environment, or "
+              "redis://USER:PASSWORD@HOST\n",
+              stderr);
+    else
+        fleet_say_next(stderr, f, "What is wrong, and what to do", &(fleet_next){.verb = "doctor"});
 }
 
 int fleet_failed(const fleet *f, int error)
 {
     static const struct {
         int error, code;
-    } codes[] = {{SWG_EINVAL, CLI_USAGE}, {SWG_ENOENT, CLI_NOBODY}, {SWG_EACCESS, CLI_FORBIDDEN}};
-    fprintf(stderr, "switchgear: %s\n", f->trouble[0] ? f->trouble : swg_error_text(error));
-    if (!f->redis.password && strstr(f->trouble, "NOAUTH"))
-        fprintf(stderr, "Give a password: SWITCHGEAR_REDIS_PASSWORD in the environment, or "
-                        "redis://USER:PASSWORD@HOST\n");
+    } codes[] = {{SWG_ENOENT, CLI_NOBODY}, {SWG_EACCESS, CLI_FORBIDDEN}};
+    const char *what = f->trouble[0] ? f->trouble : swg_error_text(error);
+    if (error == SWG_EINVAL)
+        return cli_usage(f->args, "%s", what);
+    fprintf(stderr, "switchgear: %s\n", what);
+    if (error != SWG_ENOMEM)
+        advise(f);
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         if (codes[i].error == error)
             return codes[i].code;
@@ -99,8 +170,20 @@ static void keep(void *arg, const swg_fleet_status *circuit)
 
 int fleet_read(fleet *f, fleet_circuits *circuits, const char *const *names, size_t count)
 {
-    const int result = swg_fleet_inspect(&f->redis, names, count, keep, circuits);
+    const int result = swg_fleet_inspect(fleet_redis(f), names, count, keep, circuits);
     return result == SWG_OK && circuits->no_memory ? SWG_ENOMEM : result;
+}
+
+int fleet_check_name(const cli_args *args, const char *name)
+{
+    size_t length = 0;
+    while (name[length] > ' ' && name[length] <= '~')
+        length++;
+    if (length > 0 && length <= SWG_NAME_MAX && !name[length])
+        return CLI_FINE;
+    return cli_usage(args,
+                     "'%s' cannot be a circuit's name: 1 to %d printable characters, no space",
+                     name, SWG_NAME_MAX);
 }
 
 static const char *nearest(const fleet_circuits *c, const char *name)
@@ -121,66 +204,13 @@ int fleet_no_circuit(fleet *f, const char *name)
     const char *near = NULL;
     if (fleet_read(f, &circuits, NULL, 0) == SWG_OK)
         near = nearest(&circuits, name);
+    fprintf(stderr, "switchgear: the fleet knows no circuit '%s'", name);
     if (near)
-        fprintf(stderr, "switchgear: the fleet knows no circuit '%s'. Did you mean '%s'?\n", name,
-                near);
+        fprintf(stderr, ". Did you mean '%s'?\n", near);
     else
-        fprintf(stderr,
-                "switchgear: the fleet knows no circuit '%s'. To see those it knows: switchgear "
-                "fleet status %s\n",
-                name, f->url);
+        fleet_say_next(stderr, f, ". Those it knows", &(fleet_next){.verb = "status"});
     free(circuits.all);
     return CLI_NO_CIRCUIT;
-}
-
-/* ---- showing ------------------------------------------------------------------------------- */
-
-const char *fleet_time(char text[FLEET_TIME_MAX], int64_t wall_ms)
-{
-    struct tm tm;
-    const time_t seconds = (time_t)(wall_ms / 1000);
-    if (wall_ms <= 0 || !gmtime_r(&seconds, &tm))
-        return strcpy(text, "-");
-    const size_t used = strftime(text, FLEET_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + used, FLEET_TIME_MAX - used, ".%03dZ", (int)(wall_ms % 1000));
-    return text;
-}
-
-json_t *fleet_time_json(int64_t wall_ms)
-{
-    char text[FLEET_TIME_MAX];
-    return wall_ms > 0 ? json_string(fleet_time(text, wall_ms)) : json_null();
-}
-
-static const struct {
-    const char *sign, *word;
-    out_style style;
-} looks[] = {{"●", "CLOSED", OUT_GOOD},
-             {"■", "OPEN", OUT_BAD},
-             {"▲", "HALF-OPEN", OUT_WAIT},
-             {"◆", "FORCED", OUT_FORCED},
-             {"·", "DISABLED", OUT_FORCED}};
-
-const char *fleet_state_sign(uint32_t state)
-{
-    return state < sizeof looks / sizeof *looks ? looks[state].sign : "?";
-}
-
-const char *fleet_state_word(uint32_t state)
-{
-    return state < sizeof looks / sizeof *looks ? looks[state].word : "?";
-}
-
-out_style fleet_state_style(uint32_t state)
-{
-    return state < sizeof looks / sizeof *looks ? looks[state].style : OUT_PLAIN;
-}
-
-void fleet_print_json(json_t *object)
-{
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
-    putchar('\n');
-    json_decref(object);
 }
 
 /* ---- the table ----------------------------------------------------------------------------- */
@@ -194,6 +224,7 @@ enum { HOUR_MS = 3600 * 1000 };
         {"timeout", CLI_DURATION, "TIME", "for all of it (5s)", 10, 600000, NULL},                   \
         {"ca", CLI_TEXT, "FILE", "TLS: who may sign (the system's)", 0, 0, NULL},                    \
         {"cert", CLI_TEXT, "FILE", "TLS: our certificate, PEM", 0, 0, NULL},                         \
+        {"key", CLI_TEXT, "FILE", "TLS: its key (in the same file)", 0, 0, NULL},                    \
         {"sentinel-user",                                                                            \
          CLI_TEXT,                                                                                   \
          "NAME",                                                                                     \
@@ -202,7 +233,6 @@ enum { HOUR_MS = 3600 * 1000 };
          0,                                                                                          \
          0,                                                                                          \
          NULL},                                                                                      \
-        {"key", CLI_TEXT, "FILE", "TLS: its key (in the same file)", 0, 0, NULL},                    \
     {                                                                                                \
         "json", CLI_FLAG, NULL, "one JSON object", 0, 0, NULL                                        \
     }
@@ -226,6 +256,16 @@ static const cli_option hold_options[] = {
 };
 static const cli_option release_options[] = {REASON, WHERE, END};
 
+/* What all of them share. */
+#define EXITS                                                                                      \
+    [CLI_FINE] = "done", [CLI_USAGE] = "the command line is wrong",                                \
+    [CLI_NOBODY] = "nothing to talk to: nobody listens there, or it is no Redis",                  \
+    [CLI_FORBIDDEN] = "not permitted: password, rights or certificate"
+#define FAILED "failed: no answer in time, the connection broke, or Redis refused"
+#define UNKNOWN "the fleet does not know the circuit, and no --create"
+#define FAILED_ORDER                                                                               \
+    FAILED ". After a connection that broke it may have been carried out: see status"
+
 #define PASSWORD                                                                                   \
     "A password need not stand on the command line: the one in the environment's "                 \
     "SWITCHGEAR_REDIS_PASSWORD is used if the URL has none (redis://USER:@HOST)."
@@ -235,9 +275,13 @@ static const cli_command commands[] = {
         .name = "doctor",
         .summary = "Is this Redis fit for a fleet? What was seen, and what to do about it.",
         .details =
-            "Exit code 0: fit (notes and warnings allowed), 3: a problem was found, 4: "
-            "nothing to talk to, 1: could not finish. Through a pipe, tab-separated: severity, "
-            "check, node, what was seen, what to do. " PASSWORD,
+            "Through a pipe, tab-separated: severity, check, node, what was seen, what to do. "
+            "Leaves nothing behind. " PASSWORD,
+        .exits = {[CLI_FINE] = "fit; notes and warnings are allowed",
+                  [CLI_FAILED] = "could not finish: no answer in time, or the connection broke",
+                  [CLI_USAGE] = "the command line is wrong",
+                  [CLI_FALSE] = "a problem was found, a refused password or certificate too",
+                  [CLI_NOBODY] = "nothing to talk to: nobody listens there, or it is no Redis"},
         .example = "switchgear fleet doctor redis://10.0.0.5:6379",
         .arguments = "URL",
         .arguments_min = 1,
@@ -248,12 +292,13 @@ static const cli_command commands[] = {
     {
         .name = "status",
         .summary = "The circuits of the fleet as Redis holds them.",
-        .details =
-            "Reads only. Exit code 5: a circuit that was named is not known. Through a pipe, "
-            "tab-separated: name, state, since, until, backoff; reporters that have calls, "
-            "that see it bad, whose own breaker is open; calls, failures, slow ones, local "
-            "failures; probes out, passed, failed, lost; quarantined, revision, epoch, "
-            "shard. " PASSWORD,
+        .details = "Reads only. Through a pipe, tab-separated: name, state, since, until, backoff; "
+                   "reporters that have calls, "
+                   "that see it bad, whose own breaker is open; calls, failures, slow ones, local "
+                   "failures; probes out, passed, failed, lost; quarantined, revision, epoch, "
+                   "shard. " PASSWORD,
+        .exits = {EXITS, [CLI_FAILED] = FAILED,
+                  [CLI_NO_CIRCUIT] = "a circuit that was named is not known; none is shown"},
         .example = "switchgear fleet status redis://10.0.0.5:6379 payments",
         .arguments = "URL [NAME]...",
         .arguments_min = 1,
@@ -264,8 +309,9 @@ static const cli_command commands[] = {
     {
         .name = "force-open",
         .summary = "Hold a circuit open on all hosts, for a time.",
-        .details = "When the time is over, probes decide. Prints the command that undoes it. Exit "
-                   "code 5: no such circuit, 6: refused by Redis. " PASSWORD,
+        .details =
+            "When the time is over, probes decide. Prints the command that undoes it. " PASSWORD,
+        .exits = {EXITS, [CLI_FAILED] = FAILED_ORDER, [CLI_NO_CIRCUIT] = UNKNOWN},
         .example = "switchgear fleet force-open redis://10.0.0.5 payments --for 1h --reason "
                    "\"bank's maintenance\"",
         .arguments = "URL NAME",
@@ -277,8 +323,9 @@ static const cli_command commands[] = {
     {
         .name = "disable",
         .summary = "Take the fleet's say over a circuit away, for a time.",
-        .details = "Each host's own breaker decides meanwhile. Prints the command that undoes it. "
-                   "Exit code 5: no such circuit, 6: refused by Redis. " PASSWORD,
+        .details = "Each host's own breaker decides meanwhile. Prints the command that undoes "
+                   "it. " PASSWORD,
+        .exits = {EXITS, [CLI_FAILED] = FAILED_ORDER, [CLI_NO_CIRCUIT] = UNKNOWN},
         .example =
             "switchgear fleet disable redis://10.0.0.5 payments --for 2h --reason \"load test\"",
         .arguments = "URL NAME",
@@ -290,8 +337,9 @@ static const cli_command commands[] = {
     {
         .name = "release",
         .summary = "End force-open or disable: the circuit is closed, and the fleet decides again.",
-        .details =
-            "Exit code 3: nobody holds it, 5: no such circuit, 6: refused by Redis. " PASSWORD,
+        .details = "Prints the command that undoes it. " PASSWORD,
+        .exits = {EXITS, [CLI_FAILED] = FAILED_ORDER, [CLI_FALSE] = "nobody holds it",
+                  [CLI_NO_CIRCUIT] = "the fleet does not know the circuit"},
         .example = "switchgear fleet release redis://10.0.0.5 payments --reason \"bank is back\"",
         .arguments = "URL NAME",
         .arguments_min = 2,
@@ -304,6 +352,7 @@ static const cli_command commands[] = {
         .summary = "Who ordered what and why, oldest first.",
         .details = "Redis keeps the last 256 orders of each shard. Through a pipe, tab-separated: "
                    "time, circuit, from, to, for how many ms, who, why, epoch. " PASSWORD,
+        .exits = {EXITS, [CLI_FAILED] = FAILED},
         .example = "switchgear fleet audit redis://10.0.0.5:6379",
         .arguments = "URL",
         .arguments_min = 1,
@@ -322,5 +371,8 @@ const cli_command fleet_command = {
         "redis+cluster://, or redis+sentinel://HOST[:PORT][,HOST...]/MASTER; rediss for TLS; "
         "or unix:///PATH.",
     .example = "switchgear fleet status redis://10.0.0.5:6379",
+    .exits = {EXITS, [CLI_FAILED] = FAILED,
+              [CLI_FALSE] = "doctor: a problem was found; release: nobody holds the circuit",
+              [CLI_NO_CIRCUIT] = "the fleet does not know the circuit"},
     .commands = commands,
 };

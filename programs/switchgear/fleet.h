@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <switchgear/fleet_doctor.h>
 
-enum { FLEET_TIME_MAX = 32, FLEET_URL_MAX = 512 };
+enum { FLEET_TIME_MAX = 32, FLEET_URL_MAX = 8192 };
 
 /* How results are shown: as a table, as tab-separated values where stdout is no terminal, or JSON.
  */
@@ -19,6 +19,8 @@ typedef struct fleet {
     swg_fleet_redis redis;
     char trouble[SWG_FLEET_TROUBLE_MAX];
     char url[FLEET_URL_MAX]; /* without the password */
+    bool url_has_password;
+    int64_t until_ns; /* when --timeout is over */
     fleet_form form;
     out out;
 } fleet;
@@ -26,8 +28,14 @@ typedef struct fleet {
 /* Reads URL, environment and options. CLI_FINE, or what to exit with: it was said why. */
 int fleet_begin(fleet *f, const cli_args *args);
 
-/* Says what went wrong on stderr; the exit code for it. */
+/* Which Redis, with the time that is left; for one call of the library. */
+const swg_fleet_redis *fleet_redis(fleet *f);
+
+/* Says on stderr what went wrong and what to do next; the exit code for it. */
 int fleet_failed(const fleet *f, int error);
+
+/* CLI_FINE if a circuit could be called that, else it was said why not. */
+int fleet_check_name(const cli_args *args, const char *name);
 
 /* Circuits as they are in Redis, kept for use at leisure. */
 typedef struct fleet_circuits {
@@ -40,9 +48,28 @@ int fleet_read(fleet *f, fleet_circuits *circuits, const char *const *names, siz
 /* Says that there is no such circuit, and which is like it; CLI_NO_CIRCUIT. */
 int fleet_no_circuit(fleet *f, const char *name);
 
+/* A command for the same fleet, to be pasted into a shell: "switchgear fleet VERB URL CIRCUIT",
+ * what was given of where and how, but no password, then --for (0: none) and --reason (NULL: none).
+ * `circuit` may be NULL. The caller frees it; NULL: no memory. */
+typedef struct fleet_next {
+    const char *verb, *circuit, *reason;
+    int64_t for_ms;
+} fleet_next;
+char *fleet_command_line(const fleet *f, const fleet_next *next);
+
+/* A line of `words` and that command, and where the password goes if the URL had one. */
+void fleet_say_next(FILE *file, const fleet *f, const char *words, const fleet_next *next);
+
+/* A span as people say it, exactly: "1h", "2h14m", "1m30s". */
+enum { FLEET_SPAN_MAX = 48 };
+const char *fleet_span(char text[FLEET_SPAN_MAX], int64_t ms);
+
 /* RFC 3339, UTC, milliseconds; "-" for 0. */
 const char *fleet_time(char text[FLEET_TIME_MAX], int64_t wall_ms);
 json_t *fleet_time_json(int64_t wall_ms); /* null for 0 */
+
+/* A text from outside, with a ? for each byte of what is no UTF-8. */
+json_t *fleet_text_json(const char *text);
 
 /* Sign, word and color of a state. */
 const char *fleet_state_sign(uint32_t state);

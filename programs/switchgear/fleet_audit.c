@@ -11,13 +11,12 @@ typedef struct reading {
 
 static void show(out *o, const swg_fleet_action *a)
 {
-    char at[FLEET_TIME_MAX], span[48] = "";
-    if (a->ttl_ms > 0)
-        snprintf(span, sizeof span, " for %lld s", (long long)(a->ttl_ms / 1000));
-    out_line(o, "%s  %s%s%s %s  %s → %s%s  %s: %s", fleet_time(at, a->at_ms),
+    char at[FLEET_TIME_MAX], span[FLEET_SPAN_MAX];
+    out_line(o, "%s  %s%s%s %s  %s → %s%s%s  %s: %s", fleet_time(at, a->at_ms),
              out_paint(o, fleet_state_style(a->to)), fleet_state_sign(a->to),
              out_paint(o, OUT_PLAIN), a->circuit, fleet_state_word(a->from),
-             fleet_state_word(a->to), span, a->who, a->reason);
+             fleet_state_word(a->to), a->ttl_ms > 0 ? " for " : "",
+             a->ttl_ms > 0 ? fleet_span(span, a->ttl_ms) : "", a->who, a->reason);
 }
 
 static void take(void *arg, const swg_fleet_action *a)
@@ -48,11 +47,12 @@ int fleet_audit_run(const cli_args *args)
     if (code != CLI_FINE)
         return code;
     r.actions = json_array();
-    const int result = swg_fleet_audit(&r.f.redis, take, &r);
+    const int result = swg_fleet_audit(fleet_redis(&r.f), take, &r);
     if (result == SWG_OK && r.f.form == FLEET_JSON)
-        fleet_print_json(json_pack(
-            "{s:s, s:s, s:s, s:O}", "schema", "switchgear.fleet.audit/1", "url", r.f.url, "space",
-            r.f.redis.space ? r.f.redis.space : "default", "actions", r.actions));
+        fleet_print_json(json_pack("{s:s, s:o, s:s, s:O}", "schema", "switchgear.fleet.audit/1",
+                                   "url", fleet_text_json(r.f.url), "space",
+                                   r.f.redis.space ? r.f.redis.space : "default", "actions",
+                                   r.actions));
     if (result == SWG_OK && r.f.form == FLEET_TABLE && r.count == 0)
         out_line(&r.f.out, "no orders");
     json_decref(r.actions);

@@ -22,6 +22,11 @@ static void show(out *o, const swg_fleet_finding *x)
         out_line(o, "%25s→ %s", "", x->fix);
 }
 
+static json_t *text_or_none(const char *text)
+{
+    return text[0] ? fleet_text_json(text) : NULL;
+}
+
 static void take(void *arg, const swg_fleet_finding *x)
 {
     round_of *r = arg;
@@ -37,9 +42,9 @@ static void take(void *arg, const swg_fleet_finding *x)
         break;
     default:
         json_array_append_new(r->findings,
-                              json_pack("{s:s, s:s, s:s*, s:s, s:s*}", "check", x->id, "severity",
-                                        severity, "node", x->node[0] ? x->node : NULL, "seen",
-                                        x->seen, "fix", x->fix[0] ? x->fix : NULL));
+                              json_pack("{s:s, s:s, s:o*, s:o, s:o*}", "check", x->id, "severity",
+                                        severity, "node", text_or_none(x->node), "seen",
+                                        fleet_text_json(x->seen), "fix", text_or_none(x->fix)));
     }
 }
 
@@ -61,15 +66,15 @@ static void end(round_of *r, int code)
     const int *n = r->counts;
     char text[OUT_LINE_MAX];
     if (r->f.form == FLEET_JSON) {
-        fleet_print_json(json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:{s:i, s:i, s:i, s:i}}",
-                                   "schema", "switchgear.fleet.doctor/1", "url", r->f.url, "space",
-                                   r->f.redis.space ? r->f.redis.space : "default", "verdict",
-                                   verdict_word(code), "fit", code == CLI_FINE, "findings",
-                                   r->findings, "counts", "fine", n[0], "note", n[1], "warning",
-                                   n[2], "problem", n[3]));
+        fleet_print_json(
+            json_pack("{s:s, s:o, s:s, s:s, s:b, s:o, s:{s:i, s:i, s:i, s:i}}", "schema",
+                      "switchgear.fleet.doctor/1", "url", fleet_text_json(r->f.url), "space",
+                      r->f.redis.space ? r->f.redis.space : "default", "verdict",
+                      verdict_word(code), "fit", code == CLI_FINE, "findings", r->findings,
+                      "counts", "fine", n[0], "note", n[1], "warning", n[2], "problem", n[3]));
         return;
     }
-    snprintf(text, sizeof text, "%s: %s; %d problem%s, %d warning%s, %d note%s", r->f.url,
+    snprintf(text, sizeof text, "%.900s: %s; %d problem%s, %d warning%s, %d note%s", r->f.url,
              verdict_word(code), n[3], plural(n[3]), n[2], plural(n[2]), n[1], plural(n[1]));
     if (r->f.form == FLEET_TABLE)
         out_line(&r->f.out, "%s", text);
@@ -85,7 +90,7 @@ int fleet_doctor_run(const cli_args *args)
         return code;
     if (r.f.form == FLEET_JSON)
         r.findings = json_array();
-    const int result = swg_fleet_doctor(&r.f.redis, take, &r);
+    const int result = swg_fleet_doctor(fleet_redis(&r.f), take, &r);
     if (result == SWG_EINVAL || result == SWG_ENOMEM) {
         json_decref(r.findings);
         return fleet_failed(&r.f, result);

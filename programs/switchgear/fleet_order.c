@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WHO_MAX = 121, REASON_MAX = 120, HOUR_MS = 3600 * 1000, UNDO_MAX = 1024 };
+enum { WHO_MAX = 121, REASON_MAX = 120, SECOND_MS = 1000, HOUR_MS = 3600 * SECOND_MS };
 
 typedef struct order {
     fleet f;
@@ -52,13 +52,7 @@ static int begin(order *o, const cli_args *args, swg_fleet_state to)
     const size_t length = strlen(o->reason);
     if (length == 0 || length > REASON_MAX || !is_plain(o->reason))
         return cli_usage(args, "--reason is 1 to %d printable ASCII characters", REASON_MAX);
-    if (strlen(o->circuit) > SWG_NAME_MAX || !o->circuit[0] || strchr(o->circuit, ' ') ||
-        !is_plain(o->circuit))
-        return cli_usage(args,
-                         "'%s' cannot be a circuit's name: 1 to %d printable characters, no "
-                         "space",
-                         o->circuit, SWG_NAME_MAX);
-    return CLI_FINE;
+    return fleet_check_name(args, o->circuit);
 }
 
 static void take_before(void *arg, const swg_fleet_status *circuit)
@@ -69,7 +63,8 @@ static void take_before(void *arg, const swg_fleet_status *circuit)
 /* Is it there, and does the order make sense? */
 static int look(order *o)
 {
-    const int result = swg_fleet_inspect(&o->f.redis, &o->circuit, 1, take_before, &o->before);
+    const int result =
+        swg_fleet_inspect(fleet_redis(&o->f), &o->circuit, 1, take_before, &o->before);
     const uint32_t state = o->before.state;
     if (result != SWG_OK)
         return fleet_failed(&o->f, result);
@@ -90,62 +85,61 @@ static int look(order *o)
 
 /* ---- what was done ------------------------------------------------------------------------- */
 
-/* In quotes for a shell, where it needs them. */
-static void quote(char *to, size_t room, const char *text)
+/* What was before: held as it was, for what was left of it; or as the fleet wants. */
+static fleet_next undo_of(const order *o, char reason[REASON_MAX + 1])
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                                "@%+=:,./_-";
-    size_t used = 0;
-    if (*text && text[strspn(text, plain)] == '\0') {
-        snprintf(to, room, "%s", text);
-        return;
+    const uint32_t state = o->before.state;
+    const int64_t left_ms = o->before.until_ms - o->before.now_ms;
+    const bool held = state == SWG_FLEET_FORCED_OPEN || state == SWG_FLEET_DISABLED;
+    fleet_next undo = {.verb = "release", .circuit = o->circuit, .reason = reason};
+    if (held && (left_ms > 0 || o->to == SWG_FLEET_CLOSED)) {
+        undo.verb = state == SWG_FLEET_DISABLED ? "disable" : "force-open";
+        undo.for_ms = left_ms > 0 ? (left_ms + SECOND_MS - 1) / SECOND_MS * SECOND_MS : SECOND_MS;
     }
-    to[used++] = '\'';
-    for (; *text && used + 6 < room; text++)
-        used += (size_t)snprintf(to + used, room - used, "%s",
-                                 *text == '\'' ? "'\\''" : (char[]){*text, '\0'});
-    snprintf(to + used, room - used, "'");
+    snprintf(reason, REASON_MAX + 1, "undo: %.*s", REASON_MAX - 6, o->reason);
+    return undo;
 }
 
-static void undo_of(const order *o, char undo[UNDO_MAX])
+static void tell_json(const order *o, uint64_t epoch, int64_t until_ms, const fleet_next *undo)
 {
-    char url[2 * FLEET_URL_MAX / 2], circuit[2 * SWG_NAME_MAX], space[80] = "";
-    quote(url, sizeof url, o->f.url);
-    quote(circuit, sizeof circuit, o->circuit);
-    if (o->f.redis.space)
-        snprintf(space, sizeof space, " --space %.40s", o->f.redis.space);
-    if (o->to == SWG_FLEET_CLOSED)
-        snprintf(undo, UNDO_MAX, "switchgear fleet %s %s %s%s --for 1h --reason TEXT",
-                 o->before.state == SWG_FLEET_DISABLED ? "disable" : "force-open", url, circuit,
-                 space);
-    else
-        snprintf(undo, UNDO_MAX, "switchgear fleet release %s %s%s --reason TEXT", url, circuit,
-                 space);
+    char *line = fleet_command_line(&o->f, undo);
+    fleet_print_json(json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:s, s:o}", "schema", "switchgear.fleet.order/1",
+        "circuit", o->circuit, "from", swg_fleet_state_name((swg_fleet_state)o->before.state), "to",
+        swg_fleet_state_name(o->to), "until", fleet_time_json(until_ms), "epoch", (json_int_t)epoch,
+        "who", o->who, "reason", o->reason, "undo", fleet_text_json(line ? line : "")));
+    free(line);
+}
+
+static void tell_table(order *o, uint64_t epoch, int64_t until_ms, const fleet_next *undo)
+{
+    char until[FLEET_TIME_MAX];
+    out_line(&o->f.out, "%s %s: %s → %s%s%s, epoch %llu, by %s: %s", fleet_state_sign(o->to),
+             o->circuit, fleet_state_word(o->before.state), fleet_state_word(o->to),
+             until_ms > 0 ? " until " : "", until_ms > 0 ? fleet_time(until, until_ms) : "",
+             (unsigned long long)epoch, o->who, o->reason);
+    fleet_say_next(stdout, &o->f, "  undo", undo);
+}
+
+static void tell_values(const order *o, uint64_t epoch, int64_t until_ms, const fleet_next *undo)
+{
+    char until[FLEET_TIME_MAX];
+    printf("%s\t%s\t%s\t%llu\n", o->circuit, swg_fleet_state_name(o->to),
+           fleet_time(until, until_ms), (unsigned long long)epoch);
+    fleet_say_next(stderr, &o->f, "undo", undo);
 }
 
 static void tell(order *o, uint64_t epoch)
 {
-    char until[FLEET_TIME_MAX], undo[UNDO_MAX];
+    char reason[REASON_MAX + 1];
     const int64_t until_ms = o->for_ms > 0 ? o->before.now_ms + o->for_ms : 0;
-    const char *state = swg_fleet_state_name(o->to);
-    fleet_time(until, until_ms);
-    undo_of(o, undo);
-    if (o->f.form == FLEET_JSON) {
-        fleet_print_json(json_pack(
-            "{s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:s, s:s}", "schema", "switchgear.fleet.order/1",
-            "circuit", o->circuit, "from", swg_fleet_state_name((swg_fleet_state)o->before.state),
-            "to", state, "until", fleet_time_json(until_ms), "epoch", (json_int_t)epoch, "who",
-            o->who, "reason", o->reason, "undo", undo));
-    } else if (o->f.form == FLEET_TSV) {
-        printf("%s\t%s\t%s\t%llu\n", o->circuit, state, until, (unsigned long long)epoch);
-        fprintf(stderr, "undo: %s\n", undo);
-    } else {
-        out_line(&o->f.out, "%s %s: %s → %s%s%s, epoch %llu, by %s: %s", fleet_state_sign(o->to),
-                 o->circuit, fleet_state_word(o->before.state), fleet_state_word(o->to),
-                 until_ms > 0 ? " until " : "", until_ms > 0 ? until : "",
-                 (unsigned long long)epoch, o->who, o->reason);
-        out_line(&o->f.out, "  undo: %s", undo);
-    }
+    const fleet_next undo = undo_of(o, reason);
+    if (o->f.form == FLEET_JSON)
+        tell_json(o, epoch, until_ms, &undo);
+    if (o->f.form == FLEET_TABLE)
+        tell_table(o, epoch, until_ms, &undo);
+    if (o->f.form == FLEET_TSV)
+        tell_values(o, epoch, until_ms, &undo);
 }
 
 static int run(const cli_args *args, swg_fleet_state to)
@@ -158,9 +152,14 @@ static int run(const cli_args *args, swg_fleet_state to)
     if (code != CLI_FINE)
         return code;
     const int result =
-        swg_fleet_command(&o.f.redis, o.circuit, to, o.for_ms, o.who, o.reason, &epoch);
+        swg_fleet_command(fleet_redis(&o.f), o.circuit, to, o.for_ms, o.who, o.reason, &epoch);
     if (result != SWG_OK)
-        return fleet_failed(&o.f, result);
+        code = fleet_failed(&o.f, result);
+    if (result == SWG_ESYS) /* sent, and not answered */
+        fleet_say_next(stderr, &o.f, "It may have been carried out all the same",
+                       &(fleet_next){.verb = "status", .circuit = o.circuit});
+    if (result != SWG_OK)
+        return code;
     tell(&o, epoch);
     return fleet_end(&o.f, CLI_FINE);
 }

@@ -18,9 +18,14 @@ static size_t add(char *note, size_t used, const char *text)
 /* What deserves a word beyond the numbers. */
 static const char *note_of(char note[NOTE_MAX], const swg_fleet_status *s)
 {
-    char text[80];
+    char text[80], span[FLEET_SPAN_MAX];
+    const int64_t left_s = (s->until_ms - s->now_ms + 999) / 1000;
     size_t used = 0;
     note[0] = '\0';
+    if (s->until_ms > s->now_ms) {
+        snprintf(text, sizeof text, "%s left", fleet_span(span, left_s * 1000));
+        used = add(note, used, text);
+    }
     if (s->until_ms > 0 && s->until_ms <= s->now_ms)
         used = add(note, used, "its time is over: the next call that asks moves it on");
     if (s->state == SWG_FLEET_HALF_OPEN) {
@@ -68,8 +73,9 @@ static void show_all(fleet *f, const fleet_circuits *c)
         width = length > width ? length : width;
     }
     if (c->count == 0) {
-        out_line(&f->out, "no circuits in namespace %s",
-                 f->redis.space ? f->redis.space : "default");
+        out_line(&f->out, "no circuits in namespace %s%s",
+                 f->redis.space ? f->redis.space : "default",
+                 f->redis.space ? "" : "; another one: --space NAME");
         return;
     }
     show_head(&f->out, width);
@@ -125,10 +131,10 @@ static void print_all_json(const fleet *f, const fleet_circuits *c)
     json_t *circuits = json_array();
     for (size_t i = 0; i < c->count; i++)
         json_array_append_new(circuits, object(&c->all[i]));
-    fleet_print_json(json_pack("{s:s, s:s, s:s, s:o, s:o}", "schema", "switchgear.fleet.status/1",
-                               "url", f->url, "space", f->redis.space ? f->redis.space : "default",
-                               "time", fleet_time_json(c->count > 0 ? c->all[0].now_ms : 0),
-                               "circuits", circuits));
+    fleet_print_json(json_pack(
+        "{s:s, s:o, s:s, s:o, s:o}", "schema", "switchgear.fleet.status/1", "url",
+        fleet_text_json(f->url), "space", f->redis.space ? f->redis.space : "default", "time",
+        fleet_time_json(c->count > 0 ? c->all[0].now_ms : 0), "circuits", circuits));
 }
 
 /* ---- run ----------------------------------------------------------------------------------- */
@@ -157,6 +163,8 @@ int fleet_status_run(const cli_args *args)
     fleet f;
     fleet_circuits circuits = {0};
     int code = fleet_begin(&f, args);
+    for (int i = 1; i < args->word_count && code == CLI_FINE; i++)
+        code = fleet_check_name(args, args->words[i]);
     if (code != CLI_FINE)
         return code;
     const int result = fleet_read(&f, &circuits, args->words + 1, (size_t)args->word_count - 1);

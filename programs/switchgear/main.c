@@ -4,8 +4,10 @@
 #include "../lab/parts.h"
 #include "fleet.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <switchgear/types.h>
+#include <unistd.h>
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -27,8 +29,20 @@ static const cli_option options[] = {
     {NULL, CLI_FLAG, NULL, NULL, 0, 0, NULL},
 };
 
+/* A socket must not become what stdout was: what is printed would go to the server. */
+static bool hold_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!hold_standard_files())
+        return CLI_FAILED;
     const cli_command commands[] = {
         lab_command,
         fleet_command,

@@ -231,6 +231,9 @@ int swg_fleet_open(swg_fleet **fleet, swg_panel *panel, const swg_fleet_config *
     made->panel = panel;
     made->random = seed;
     made->opened = now;
+    /* Rising from one client of a panel to the next, who is the same reporter: what the first still
+     * has under way comes late. */
+    made->seq = swg__client_max(now / US, 0);
     made->words_at = now - 1000 * MS; /* to begin with, as many as there may be */
     error = swg__client_settle(made, config);
     if (error == SWG_OK)

@@ -37,8 +37,7 @@ enum {
     CLIENT_SLOTS = 10, /* of a window */
     CLIENT_LEASES = SWG_STEP_RESULTS,
     CLIENT_WANT = 8,
-    CLIENT_ENTRIES =
-        128, /* of a request: half of what may be, for others wait while a script runs */
+    CLIENT_ENTRIES = 64, /* of a request: a quarter of what may be, for others wait meanwhile */
     CLIENT_EVENTS = 64,
     CLIENT_ORDERS = 8,
     CLIENT_SPACE = 32,

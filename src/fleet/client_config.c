@@ -77,7 +77,9 @@ int swg__client_settle(swg_fleet *fleet, const swg_fleet_config *config)
         c->space = "default";
     if (!c->host)
         c->host = "";
-    if (c->reporter == 0 || !settle(&c->shards, 16, 1, SWG_FLEET_SHARDS_MAX) ||
+    if (c->reporter == 0)
+        c->reporter = swg_gate_identity(fleet->panel);
+    if (!settle(&c->shards, 16, 1, SWG_FLEET_SHARDS_MAX) ||
         !settle(&c->links, c->shards < SWG_FLEET_LINKS_MAX ? c->shards : SWG_FLEET_LINKS_MAX, 1,
                 SWG_FLEET_LINKS_MAX) ||
         !settle_times(c) || !settle_limits(c) || !spelled(c->space, 1, CLIENT_SPACE, "") ||

@@ -31,13 +31,14 @@ void swg__doctor_fix(doctor *d, const char *format, ...)
     va_end(list);
 }
 
-/* One line, whatever a server put into it. */
-static void one_line(char *text)
+/* A reason begins with the server, which has a place of its own. */
+static const char *without(const char *address, const char *seen)
 {
-    for (; *text; text++) {
-        if ((unsigned char)*text < ' ' || *text == 127)
-            *text = ' ';
-    }
+    const size_t length = strlen(address);
+
+    return length > 0 && strncmp(seen, address, length) == 0 && strncmp(seen + length, ": ", 2) == 0
+               ? seen + length + 2
+               : seen;
 }
 
 void swg__doctor_say(doctor *d, swg_fleet_check check, swg_fleet_severity severity,
@@ -49,14 +50,14 @@ void swg__doctor_say(doctor *d, swg_fleet_check check, swg_fleet_severity severi
     va_start(list, format);
     vsnprintf(seen, sizeof seen, format, list);
     va_end(list);
-    one_line(seen);
-    one_line(d->fix);
-    const bool named = d->node && d->v.url.kind != SWG_FLEET_SINGLE;
+    swg__one_line(seen);
+    swg__one_line(d->fix);
+    const char *address = d->node && d->v.url.kind != SWG_FLEET_SINGLE ? d->node->address : "";
     d->finding(d->arg, &(swg_fleet_finding){.check = check,
                                             .severity = severity,
                                             .id = ids[check],
-                                            .node = named ? d->node->address : "",
-                                            .seen = seen,
+                                            .node = address,
+                                            .seen = without(address, seen),
                                             .fix = d->fix});
     d->fix[0] = '\0';
 }
@@ -78,19 +79,7 @@ const char *swg__doctor_bytes(char text[DOCTOR_WORD], int64_t bytes)
 
 bool swg__doctor_info(const doctor *d, const char *field, char text[DOCTOR_WORD])
 {
-    const char *line = swg__text(d->info);
-    const size_t length = strlen(field);
-
-    text[0] = '\0';
-    while (line && (strncmp(line, field, length) != 0 || line[length] != ':')) {
-        line = strchr(line, '\n');
-        line = line ? line + 1 : NULL;
-    }
-    if (!line)
-        return false;
-    line += length + 1;
-    snprintf(text, DOCTOR_WORD, "%.*s", (int)strcspn(line, "\r\n"), line);
-    return true;
+    return swg__field(d->info, field, text, DOCTOR_WORD);
 }
 
 static int64_t whole(const char *text)
@@ -208,7 +197,8 @@ static bool is_sentinel(doctor *d)
 {
     char mode[DOCTOR_WORD];
 
-    if (!swg__doctor_info(d, "redis_mode", mode) || strcmp(mode, "sentinel") != 0)
+    d->sentinel = swg__doctor_info(d, "redis_mode", mode) && strcmp(mode, "sentinel") == 0;
+    if (!d->sentinel)
         return false;
     swg__doctor_fix(d,
                     "redis%s+sentinel://%s/MASTER; its masters: redis-cli SENTINEL MASTERS there",
@@ -262,7 +252,7 @@ static int go_round(doctor *d)
         result = result == SWG_OK ? one : result;
     }
     d->node = NULL;
-    if (result != SWG_OK || !all_greeted(d))
+    if (result != SWG_OK || d->sentinel || !all_greeted(d))
         return result;
     swg__doctor_shards(d);
     swg__doctor_schema(d);

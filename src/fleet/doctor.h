@@ -29,6 +29,7 @@ typedef struct doctor {
 
     /* What was found out about that server. */
     redisReply *info;    /* INFO, or what came instead */
+    bool sentinel;       /* that was taken for a server: it stores nothing */
     bool replica;        /* nothing can be written there */
     bool config_refused; /* CONFIG GET: it does not say, or not to us */
     bool local;          /* the same host */

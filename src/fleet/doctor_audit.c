@@ -40,8 +40,17 @@ static bool number(const char **at, int64_t *value)
     return *end == '\0';
 }
 
+static bool is_plain(const char *text)
+{
+    for (; *text; text++) {
+        if (*text < ' ' || *text > '~')
+            return false;
+    }
+    return true;
+}
+
 /* now|epoch|circuit|from|to|ttl|who|reason */
-static bool parse(swg_fleet_action *a, const char *row)
+bool swg__read_action(swg_fleet_action *a, const char *row)
 {
     int64_t at, epoch, from, to, ttl;
 
@@ -55,7 +64,8 @@ static bool parse(swg_fleet_action *a, const char *row)
     a->from = (uint32_t)from;
     a->to = (uint32_t)to;
     a->ttl_ms = ttl / 1000;
-    return row == NULL && from <= SWG_FLEET_DISABLED && to <= SWG_FLEET_DISABLED;
+    return row == NULL && is_plain(a->circuit) && is_plain(a->who) && is_plain(a->reason) &&
+           from <= SWG_FLEET_DISABLED && to <= SWG_FLEET_DISABLED;
 }
 
 static int keep(book *b, const swg_fleet_action *action)
@@ -83,11 +93,11 @@ static int take_rows(visit *v, book *b, const redisReply *rows, uint32_t shard)
         swg_fleet_action action = {.size = sizeof action, .shard = shard};
         const char *text = swg__text(rows->element[i]);
 
-        if (text && parse(&action, text)) {
+        if (text && swg__read_action(&action, text)) {
             result = keep(b, &action);
         } else {
-            snprintf(v->why, sizeof v->why, "shard %u: a row of its audit is not the fleet's",
-                     shard);
+            snprintf(v->why, sizeof v->why, "swg1:{%s:%u}:a: row %zu is not the fleet's", v->space,
+                     shard, i);
             result = SWG_EPROTO;
         }
     }
@@ -174,9 +184,27 @@ static redisReply *ask_admin(visit *v, talk *t, const struct swg_step_order *ord
     return swg__talk_hear(t);
 }
 
+/* A replica knows its master. It is not followed there: that the URL names another server than was
+ * meant is worth knowing, and its password is not for every server that one names. */
+static int is_replica(visit *v, node *n)
+{
+    redisReply *info = swg__talk_ask(&n->talk, "INFO replication");
+    char host[200], port[8];
+    const bool told = swg__field(info, "master_host", host, sizeof host) &&
+                      swg__field(info, "master_port", port, sizeof port);
+
+    swg__free(info);
+    snprintf(v->why, sizeof v->why, "%.150s: READONLY: this is a replica; %s%s%s%s%s", n->address,
+             v->url.kind == SWG_FLEET_SENTINEL ? "is a failover under way? Try again. Its master"
+                                               : "give orders to its master",
+             told ? ": " : "", told ? host : "", told ? ":" : "", told ? port : "");
+    return SWG_EPROTO;
+}
+
 static int carry_out(visit *v, const struct swg_step_order *order, uint64_t *epoch)
 {
-    talk *t = &swg__visit_node(v, swg__visit_shard_of(v, order->circuit))->talk;
+    node *n = swg__visit_node(v, swg__visit_shard_of(v, order->circuit));
+    talk *t = &n->talk;
     redisReply *reply = ask_admin(v, t, order);
     int64_t minted;
     int result = SWG_OK;
@@ -186,7 +214,9 @@ static int carry_out(visit *v, const struct swg_step_order *order, uint64_t *epo
         swg__free(swg__talk_ask(t, "SCRIPT LOAD %s", swg_fleet_admin_lua));
         reply = ask_admin(v, t, order);
     }
-    if (swg__length(reply) != 2 || !swg__whole(swg__at(reply, 0), &minted))
+    if (swg__is_error(reply, "READONLY"))
+        result = is_replica(v, n);
+    else if (swg__length(reply) != 2 || !swg__whole(swg__at(reply, 0), &minted))
         result = swg__visit_refused(v, reply, order->circuit);
     else if (epoch)
         *epoch = (uint64_t)minted;

@@ -153,7 +153,8 @@ void swg__doctor_clock_check(doctor *d)
                         "%.1f s %s ours; only times shown to people are off by it",
                         seconds < 0 ? -seconds : seconds, seconds < 0 ? "behind" : "ahead of");
     } else {
+        const int64_t tenths = (offset + (offset < 0 ? -50 : 50)) / 100; /* no "-0.0" */
         swg__doctor_say(d, SWG_FLEET_CHECK_CLOCK, FINE, "%+.1f ms from ours (+- %.1f ms), steady",
-                        seconds * 1e3, (double)error / 1e3);
+                        (double)tenths / 10, (double)error / 1e3);
     }
 }

@@ -183,10 +183,24 @@ static void check_states(talk *t, const char *tag, char first[DOCTOR_WORD], uint
         const char *state = swg__text(swg__at(states, i + 1));
 
         (*circuits)++;
-        if (!name || !state || !is_state(state))
+        if (!name || !swg__is_name(name) || !state || !is_state(state))
             bad(first, count, tag, "st");
     }
     swg__free(states);
+}
+
+static void check_audit(talk *t, const char *tag, char first[DOCTOR_WORD], uint32_t *count)
+{
+    redisReply *rows = swg__talk_ask(t, "LRANGE %s:a 0 255", tag);
+    swg_fleet_action action;
+
+    for (size_t i = 0; i < swg__length(rows); i++) {
+        const char *row = swg__text(swg__at(rows, i));
+
+        if (!row || !swg__read_action(&action, row))
+            bad(first, count, tag, "a");
+    }
+    swg__free(rows);
 }
 
 void swg__doctor_data(doctor *d)
@@ -196,16 +210,18 @@ void swg__doctor_data(doctor *d)
 
     for (uint32_t i = 0; i < d->v.shards; i++) {
         swg__visit_tag(&d->v, i, tag);
-        check_shard(&swg__visit_node(&d->v, i)->talk, tag, first, &count);
-        check_states(&swg__visit_node(&d->v, i)->talk, tag, first, &count, &circuits);
+        talk *t = &swg__visit_node(&d->v, i)->talk;
+        check_shard(t, tag, first, &count);
+        check_states(t, tag, first, &count, &circuits);
+        check_audit(t, tag, first, &count);
     }
     if (swg__visit_ended(&d->v) != SWG_OK || d->v.shards == 0)
         return;
     if (count > 0) {
         swg__doctor_fix(d, "nobody else may write to swg1:*; UNLINK what is not the fleet's, hosts "
                            "tell what they know again");
-        swg__doctor_say(d, SWG_FLEET_CHECK_DATA, PROBLEM, "%u values are not the fleet's, first %s",
-                        count, first);
+        swg__doctor_say(d, SWG_FLEET_CHECK_DATA, PROBLEM, "%u value%s not the fleet's, first %s",
+                        count, count == 1 ? " is" : "s are", first);
     } else {
         swg__doctor_say(d, SWG_FLEET_CHECK_DATA, FINE, "%u circuit%s with a history", circuits,
                         circuits == 1 ? "" : "s");

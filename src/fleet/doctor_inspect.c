@@ -32,7 +32,7 @@ typedef struct inspection {
 
 static bool add(roll *r, const char *name, uint32_t shard)
 {
-    if (strlen(name) > SWG_NAME_MAX)
+    if (!swg__is_name(name))
         return true; /* not one of ours: no client could have said it */
     if (r->count == r->room) {
         const size_t room = r->room ? 2 * r->room : 64;
@@ -71,10 +71,15 @@ static void sort(roll *r)
     r->count = kept + 1;
 }
 
-static int add_all(inspection *in, const redisReply *names, uint32_t shard)
+static int add_all(inspection *in, const redisReply *names, uint32_t shard, const char *what)
 {
-    if (!names || names->type != REDIS_REPLY_ARRAY)
-        return swg__visit_refused(&in->v, names, "HKEYS");
+    char key[VISIT_TAG + 4];
+
+    if (!names || names->type != REDIS_REPLY_ARRAY) {
+        swg__visit_tag(&in->v, shard, key);
+        strcat(key, what);
+        return swg__visit_refused(&in->v, names, key);
+    }
     for (size_t i = 0; i < names->elements; i++) {
         const char *name = swg__text(names->element[i]);
 
@@ -100,7 +105,7 @@ static int list_stored(inspection *in)
     for (uint32_t i = 0; i < 2 * in->v.shards && result == SWG_OK; i++) {
         redisReply *reply = swg__talk_hear(&swg__visit_node(&in->v, i / 2)->talk);
 
-        result = add_all(in, reply, i / 2);
+        result = add_all(in, reply, i / 2, i % 2 == 0 ? ":st" : ":c");
         swg__free(reply);
     }
     return result;
@@ -163,8 +168,12 @@ static int scan_all(inspection *in)
 static int list(inspection *in, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!names[i] || !names[i][0] || strlen(names[i]) > SWG_NAME_MAX)
+        if (!names[i] || !swg__is_name(names[i])) {
+            snprintf(in->v.why, sizeof in->v.why,
+                     "name %zu is not 1 to %d printable characters without a space", i + 1,
+                     SWG_NAME_MAX);
             return SWG_EINVAL;
+        }
         if (!add(&in->roll, names[i], swg__visit_shard_of(&in->v, names[i])))
             return SWG_ENOMEM;
     }

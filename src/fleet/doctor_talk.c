@@ -270,6 +270,31 @@ bool swg__whole(const redisReply *r, int64_t *value)
     return *end == '\0' && *value <= SWG_STEP_NUMBER;
 }
 
+bool swg__field(const redisReply *info, const char *field, char *text, size_t room)
+{
+    const char *line = swg__text(info);
+    const size_t length = strlen(field);
+
+    text[0] = '\0';
+    while (line && (strncmp(line, field, length) != 0 || line[length] != ':')) {
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    if (!line)
+        return false;
+    line += length + 1;
+    snprintf(text, room, "%.*s", (int)strcspn(line, "\r\n"), line);
+    return true;
+}
+
+void swg__one_line(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 127)
+            *text = ' ';
+    }
+}
+
 void swg__free(redisReply *r)
 {
     if (r)

@@ -56,6 +56,10 @@ const redisReply *swg__at(const redisReply *reply, size_t index);
 /* A whole number of at most 2^53 - 1, as integer or text. */
 bool swg__whole(const redisReply *reply, int64_t *value);
 size_t swg__length(const redisReply *reply); /* of an array */
+/* A field of what INFO said, cut to the room there is; false, and "": it is not there. */
+bool swg__field(const redisReply *info, const char *field, char *text, size_t room);
+/* Whatever a server said, as one line without control characters. */
+void swg__one_line(char *text);
 void swg__free(redisReply *reply);
 
 #endif

@@ -49,8 +49,10 @@ static int settle(visit *v)
         return bad(v, "shards", "is more than 256");
     v->user = c->user ? c->user : v->url.user[0] ? v->url.user : NULL;
     v->password = c->password ? c->password : v->url.password[0] ? v->url.password : NULL;
-    if ((v->user && !v->password) || (c->sentinel_user && !c->sentinel_password))
+    if (v->user && !v->password)
         return bad(v, "user", "is there without a password");
+    if (c->sentinel_user && !c->sentinel_password)
+        return bad(v, "sentinel_user", "is there without sentinel_password");
     return SWG_OK;
 }
 
@@ -113,6 +115,7 @@ int swg__visit_open(visit *v, const swg_fleet_redis *config)
 int swg__visit_close(visit *v, int result)
 {
     swg__visit_drop(v);
+    swg__one_line(v->why);
     if (v->config.trouble)
         snprintf(v->config.trouble, SWG_FLEET_TROUBLE_MAX, "%s", result == SWG_OK ? "" : v->why);
     return result;
@@ -162,7 +165,11 @@ int swg__visit_refused(visit *v, const redisReply *reply, const char *what)
         const int result = swg__visit_ended(v);
         return result == SWG_OK ? SWG_EPROTO : result;
     }
-    swg__visit_why(v, what, reply->type == REDIS_REPLY_ERROR ? reply->str : NULL);
+    if (swg__is_error(reply, "MOVED") && v->url.kind == SWG_FLEET_SINGLE)
+        swg__visit_why(v, v->nodes[0]->address,
+                       "one node of a Redis Cluster: redis+cluster:// in the URL finds the others");
+    else
+        swg__visit_why(v, what, reply->type == REDIS_REPLY_ERROR ? reply->str : NULL);
     return is_forbidden(reply) ? SWG_EACCESS : SWG_EPROTO;
 }
 
@@ -242,4 +249,15 @@ uint32_t swg__visit_count(const visit_shard shards[SWG_FLEET_SHARDS_MAX], uint32
     if (alive > 0)
         return alive;
     return stored == last && stored != 1 ? stored : last > fallback ? last : fallback;
+}
+
+bool swg__is_name(const char *name)
+{
+    const size_t length = strlen(name);
+
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] <= ' ' || name[i] > '~')
+            return false;
+    }
+    return length > 0 && length <= SWG_NAME_MAX;
 }

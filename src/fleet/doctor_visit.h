@@ -85,6 +85,14 @@ bool swg__visit_look(visit *v, visit_shard shards[SWG_FLEET_SHARDS_MAX]);
  * it has gaps, as where operators came before hosts; then `fallback` at least. */
 uint32_t swg__visit_count(const visit_shard shards[SWG_FLEET_SHARDS_MAX], uint32_t fallback);
 
+/* 1 to SWG_NAME_MAX printable characters without a space */
+bool swg__is_name(const char *name);
+
+/* ---- doctor_audit.c ---- */
+
+/* A row of the audit; false: it is not the fleet's. */
+bool swg__read_action(swg_fleet_action *action, const char *row);
+
 /* ---- doctor_greet.c ---- */
 
 /* Connects, says who we are, asks for a PONG. visit->why says what came instead. */

@@ -33,13 +33,15 @@ static int first_expired(const struct swg_step_call *call, const struct swg_step
     return best;
 }
 
-static void sweep(const struct swg_step_call *call, struct swg_step_circuit *c)
+/* A few of each circuit, and not too many in one call: the rest is for the next. */
+static void sweep(struct swg_step_call *call, struct swg_step_circuit *c)
 {
-    for (int k = 0; k < SWG_STEP_SWEEP; k++) {
+    for (int k = 0; k < SWG_STEP_SWEEP && call->swept < SWG_STEP_SWEEP_ALL; k++) {
         int i = first_expired(call, c);
 
         if (i < 0)
             return;
+        call->swept++;
         add(c, &c->rec[i], -1);
         memset(&c->rec[i], 0, sizeof c->rec[i]);
     }

@@ -10,9 +10,10 @@
 #define SWG_STEP_ALIVE INT64_C(10000000)
 #define SWG_STEP_IDLE_MS INT64_C(86400000)
 #define SWG_STEP_SWEEP 8
+#define SWG_STEP_SWEEP_ALL 64
 #define SWG_STEP_GC 4
 #define SWG_STEP_BACKOFF_MAX 16
-#define SWG_STEP_QUOTA_US 2000 /* of each reporter: 500 exchanges a second and shard */
+#define SWG_STEP_QUOTA_US 4000 /* of each reporter: 250 exchanges a second and shard */
 #define SWG_STEP_NEXT_MIN INT64_C(50000)
 #define SWG_STEP_NEXT_MAX INT64_C(2000000)
 
@@ -22,6 +23,7 @@ struct swg_step_call {
     int64_t now;
     int64_t tag; /* 12 bits of the server, the low bits of every epoch it mints */
     int reporter;
+    int swept; /* records */
 };
 
 static inline int64_t swg__step_min(int64_t a, int64_t b)

@@ -35,6 +35,7 @@ int swg__step_begin(struct swg_step_call *call, struct swg_step_shard *shard, in
     call->now = now;
     call->tag = hex(server[0]) * 256 + hex(server[1]) * 16 + hex(server[2]);
     call->reporter = -1;
+    call->swept = 0;
     return SWG_STEP_DONE;
 }
 

@@ -15,6 +15,14 @@
 _Static_assert((int)SWG_GATE_FORCED == (int)SWG__GATE_FORCED, "one set of modes");
 _Static_assert(SWG_GATE_GRACE_MS *SWG__NS_PER_MS == SWG__GATE_GRACE_NS, "one grace");
 
+const char *swg_gate_mode_name(swg_gate_mode mode)
+{
+#define SWG_X(name, value, text) text,
+    static const char *const names[] = {SWG_GATE_MODES(SWG_X)};
+#undef SWG_X
+    return (size_t)mode < sizeof names / sizeof *names ? names[mode] : "unknown";
+}
+
 static swg_verdict refuse(swg_permit *permit, swg_verdict verdict, uint64_t word, int64_t now_ns)
 {
     const int64_t wait_ns = swg__gate_wait_ns(word, now_ns);
@@ -236,6 +244,11 @@ int swg_gate_close(swg_circuit *circuit, int64_t now_ns)
         word = swg__load_seq_u64(&circuit->parts.cell->word);
     }
     return SWG_OK;
+}
+
+uint64_t swg_gate_identity(swg_panel *panel)
+{
+    return panel != NULL ? swg__panel_identity(panel) : 0;
 }
 
 int swg_gate_record(swg_panel *panel, const swg_circuit *circuit, swg_event *event)

@@ -29,7 +29,8 @@ typedef struct swg_header {
     swg_ai64 reap_due;   /* lazy reaping: not before this */
     swg_au32 cells_hint; /* where to look for a free cell */
     swg_au32 config_conflicts;
-    uint64_t spare[6];
+    swg_au64 identity; /* random; 0: nobody has asked yet */
+    uint64_t spare[5];
 } swg_header;
 
 /* id: namespace:8 start time:34 pid:22, so that a pid used again is another process; 0: free. */

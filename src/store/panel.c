@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "core/backoff.h"
 #include "store/process.h"
 
 #ifndef MADV_WIPEONFORK
@@ -198,6 +200,27 @@ uint16_t swg__panel_owner(swg_panel *panel)
         swg__process_reap(&panel->block, entered); /* what others hold, they hold in their copy */
     }
     return entered;
+}
+
+static uint64_t random_identity(void)
+{
+    uint64_t drawn = 0;
+    if (getrandom(&drawn, sizeof(drawn), GRND_NONBLOCK) != (ssize_t)sizeof(drawn)) {
+        drawn = swg__mix((uint64_t)swg_clock_ns(), (uint64_t)getpid()); /* early in boot */
+    }
+    return drawn | 1;
+}
+
+uint64_t swg__panel_identity(swg_panel *panel)
+{
+    swg_header *header = panel->block.header;
+    uint64_t identity = swg__load_relaxed_u64(&header->identity);
+    if (identity == 0) {
+        const uint64_t drawn = random_identity();
+        /* whoever is second gets the first one's */
+        identity = swg__cas_seq_u64(&header->identity, &identity, drawn) ? drawn : identity;
+    }
+    return panel->home == SWG__HOME_HEAP ? swg__mix(identity, (uint64_t)getpid()) | 1 : identity;
 }
 
 int swg_panel_reap(swg_panel *panel, int64_t now_ns)

@@ -51,6 +51,10 @@ static inline swg__holdings swg__panel_holdings(const swg_circuit *circuit)
     return holdings;
 }
 
+/* What no other panel is called; on the heap, where a forked child has a copy, no other process's
+ * either. Not 0. */
+uint64_t swg__panel_identity(swg_panel *panel);
+
 /* Reaps the dead, at most once a second: for those who meet a limit that the dead may hold. */
 void swg__panel_reap_lazily(swg_panel *panel, int64_t now_ns);
 

@@ -72,6 +72,32 @@ START_TEST(one_host_with_a_broken_network_stays_alone)
 }
 END_TEST
 
+/* Did the fleet open while a sick host's client began anew every second? */
+static bool opens(uint64_t reporter, bool fresh)
+{
+    bool opened;
+
+    start(3);
+    w->host[0].broken = true;
+    for (int i = 0; i < 10; i++) {
+        client_world_succeed(w, 0,
+                             SWG_FLEET(.host = "host", .shards = MEMORY_SHARDS,
+                                       .reporter = fresh ? reporter + (uint64_t)i : reporter));
+        client_world_run(w, 1000);
+    }
+    opened = client_world_view(w, 1).epoch > 0;
+    client_world_stop(w);
+    return opened;
+}
+
+/* Under the panel's name; under a new name each time it would be a quorum by itself. */
+START_TEST(I10_a_host_whose_client_starts_over_and_over_is_one_host)
+{
+    ck_assert(opens(777000, true));
+    ck_assert(!opens(0, false));
+}
+END_TEST
+
 static swg_snapshot own(int host)
 {
     swg_snapshot s;
@@ -455,6 +481,7 @@ static Suite *suite(void)
     tcase_set_timeout(t, 30);
     tcase_add_test(t, opens_everywhere_and_closes_by_few_probes);
     tcase_add_test(t, one_host_with_a_broken_network_stays_alone);
+    tcase_add_test(t, I10_a_host_whose_client_starts_over_and_over_is_one_host);
     tcase_add_test(t, closes_every_hosts_own_breaker_with_it);
     tcase_add_test(t, a_host_that_failed_its_probe_stays_with_its_own_breaker);
     tcase_add_test(t, failures_of_local_origin_do_not_open_the_fleet);

@@ -216,7 +216,6 @@ END_TEST
 START_TEST(configurations)
 {
     static const swg_fleet_config bad[] = {
-        {.size = sizeof *bad},
         {.size = 2, .reporter = 1},
         {.size = sizeof *bad, .reporter = 1, .shards = 257},
         {.size = sizeof *bad, .reporter = 1, .space = "a{b"},
@@ -293,11 +292,14 @@ START_TEST(more_circuits_than_fit_one_exchange)
         ck_assert_int_eq(swg_circuit_open(&c, many, name, NULL), SWG_OK);
     }
     ck_assert_int_eq(
-        swg_fleet_open(&f, many, SWG_FLEET(.reporter = 1, .shards = 1, .revision = 1), 5, now),
+        swg_fleet_open(&f, many,
+                       SWG_FLEET(.reporter = 1, .shards = 1, .revision = 1, .entries_per_s = 500),
+                       5, now),
         SWG_OK);
     swg_fleet_connected(f, 0, now);
-    for (int i = 0; i < 3; i++) {
-        static const char *const entries[] = {"128", "100", "100"};
+    /* What has gathered goes out in pieces; then two clients share 500 a second. */
+    for (int i = 0; i < 5; i++) {
+        static const char *const entries[] = {"64", "64", "50", "25", "25"};
 
         now += 100 * MS;
         swg_fleet_tick(f, now);

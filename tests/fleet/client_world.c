@@ -82,6 +82,18 @@ void client_world_break(struct client_world *w, int host)
     h->connect_ns = swg_fleet_disconnected(h->fleet, 0, w->now_ns);
 }
 
+void client_world_succeed(struct client_world *w, int host, const swg_fleet_config *config)
+{
+    struct host *h = &w->host[host];
+
+    client_world_break(w, host);
+    swg_fleet_close(&h->fleet);
+    ck_assert_int_eq(
+        swg_fleet_open(&h->fleet, h->panel, config, client_world_below(w, 1000), w->now_ns),
+        SWG_OK);
+    h->connect_ns = w->now_ns;
+}
+
 void client_world_stop(struct client_world *w)
 {
     for (int i = 0; i < w->hosts; i++) {

@@ -70,6 +70,9 @@ void client_world_stop(struct client_world *w);
 /* Lets so much time go by. */
 void client_world_run(struct client_world *w, int64_t ms);
 
+/* A host's client dies, and another takes over on its panel. */
+void client_world_succeed(struct client_world *w, int host, const swg_fleet_config *config);
+
 /* Breaks a host's connection; what is under way is lost. */
 void client_world_break(struct client_world *w, int host);
 

@@ -4,8 +4,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <switchgear/gate.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define GATE(...) (&(swg_gate){.size = sizeof(swg_gate), __VA_ARGS__})
 #define EXACT .recovery_jitter_pct = SWG_NONE
@@ -325,6 +328,45 @@ START_TEST(F15_failures_of_local_origin_are_told_apart)
 }
 END_TEST
 
+/* The panel's identity as a forked child sees it. */
+static uint64_t identity_in_a_child(swg_panel *panel)
+{
+    uint64_t seen = 0;
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        seen = swg_gate_identity(panel);
+        _exit(write(ends[1], &seen, sizeof(seen)) != sizeof(seen));
+    }
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    ck_assert_int_eq(read(ends[0], &seen, sizeof(seen)), sizeof(seen));
+    close(ends[0]);
+    close(ends[1]);
+    return seen;
+}
+
+START_TEST(F16_a_panel_is_one_host_whoever_speaks_for_it)
+{
+    char name[40];
+    swg_panel *shared, *again, *heap;
+    snprintf(name, sizeof(name), "/swg-identity-%d", (int)getpid());
+    ck_assert_int_eq(swg_panel_open(&shared, name, NULL), SWG_OK);
+    ck_assert_int_eq(swg_panel_open(&heap, NULL, NULL), SWG_OK);
+    const uint64_t identity = identity_in_a_child(shared);
+    ck_assert_uint_ne(identity, 0);
+    ck_assert_uint_eq(swg_gate_identity(shared), identity);
+    swg_panel_close(&shared);
+    ck_assert_int_eq(swg_panel_open(&again, name, NULL), SWG_OK);
+    ck_assert_int_eq(swg_panel_unlink(name), SWG_OK);
+    ck_assert_uint_eq(swg_gate_identity(again), identity);
+    ck_assert_uint_ne(swg_gate_identity(heap), identity);
+    ck_assert_uint_ne(identity_in_a_child(heap), swg_gate_identity(heap));
+    swg_panel_close(&again);
+    swg_panel_close(&heap);
+}
+END_TEST
+
 START_TEST(nonsense_is_refused)
 {
     bench *b = bench_open(NULL);
@@ -337,7 +379,18 @@ START_TEST(nonsense_is_refused)
     ck_assert_int_eq(swg_gate_set(NULL, GATE(.mode = 0), NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_read(b->circuit, 0, NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_record(b->panel, b->circuit, &event), SWG_EINVAL);
+    ck_assert_uint_eq(swg_gate_identity(NULL), 0);
     bench_close(b);
+}
+END_TEST
+
+START_TEST(modes_have_names)
+{
+    static const char *const names[] = {"none", "open", "probing", "ramp", "forced"};
+    for (int i = 0; i < SWG_GATE_MODE_COUNT; i++)
+        ck_assert_str_eq(swg_gate_mode_name((swg_gate_mode)i), names[i]);
+    ck_assert_str_eq(swg_gate_mode_name((swg_gate_mode)SWG_GATE_MODE_COUNT), "unknown");
+    ck_assert_str_eq(swg_gate_mode_name((swg_gate_mode)-1), "unknown");
 }
 END_TEST
 
@@ -359,9 +412,11 @@ int main(void)
     tcase_add_test(t, F11_no_retries_while_it_has_a_say);
     tcase_add_test(t, F14_the_fleet_closes_this_hosts_breaker_too);
     tcase_add_test(t, F15_failures_of_local_origin_are_told_apart);
+    tcase_add_test(t, F16_a_panel_is_one_host_whoever_speaks_for_it);
     tcase_set_timeout(t, 30);
     tcase_add_test(t, F4_F5_no_permit_is_lost_or_doubled);
     tcase_add_test(t, nonsense_is_refused);
+    tcase_add_test(t, modes_have_names);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);

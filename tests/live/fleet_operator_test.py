@@ -3,8 +3,12 @@ undone, and a typing mistake orders nothing."""
 
 import getpass
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import tempfile
 import time
 from datetime import datetime, timezone
 
@@ -31,6 +35,15 @@ class OperatorTest(lab.LiveTest):
     def make(self, *names):
         for name in names:
             self.fleet("force-open", name, "--create", "--for", "5m", "--reason", "a drill")
+
+    def paste(self, line, folder="/", **environment):
+        """A line as it was printed, into a shell."""
+        program = f"switchgear() {{ {shlex.quote(lab.PROGRAM)} \"$@\"; }}\n"
+        done = subprocess.run(["sh", "-c", program + line], cwd=folder, capture_output=True,
+                              text=True, timeout=lab.DEADLINE_S, check=False,
+                              env=dict(os.environ, **environment))
+        self.assertEqual(done.returncode, FINE, line + done.stdout + done.stderr)
+        return done
 
     def keys(self):
         return sorted(self.redis.cli("KEYS", "*").split())
@@ -64,40 +77,154 @@ class Orders(OperatorTest):
         self.assertEqual((status["state"], status["epoch"]), ("forced_open", order["epoch"]))
         self.assertLess(abs((datetime.strptime(status["until"], "%Y-%m-%dT%H:%M:%S.%f%z") -
                              until).total_seconds()), 5)
-        undo = shlex.split(order["undo"].replace("TEXT", "over"))
-        self.assertEqual(undo[0], "switchgear")
-        self.assertEqual(self.run_program(*undo[1:]).returncode, FINE)
+        self.paste(order["undo"])
+        self.assertEqual(self.json("audit")["actions"][-1]["reason"], "undo: bank's night")
         status = self.json("status", "geo-ip")["circuits"][0]
         self.assertEqual((status["state"], status["until"]), ("closed", None))
         self.assertGreater(status["epoch"], order["epoch"])
         self.fleet("release", "geo-ip", "--reason", "again", code=FALSE)
 
-    def test_disable(self):
-        self.make("mailer")
-        order = self.json("disable", "mailer", "--reason", "load test")
+    def test_undo_is_what_was_before(self):
+        self.make("mailer")  # held open for 5 minutes
+        order = self.json("disable", "mailer", "--for", "2h", "--reason", "load test")
         self.assertEqual((order["from"], order["to"]), ("forced_open", "disabled"))
-        self.assertIn("release", order["undo"])
+        self.paste(order["undo"])
+        circuit = self.json("status", "mailer")["circuits"][0]
+        self.assertEqual(circuit["state"], "forced_open")
+        self.assertTrue(230 < self.left(circuit) <= 301, circuit)
+        self.fleet("disable", "mailer", "--for", "2h", "--reason", "load test")
         order = self.json("release", "mailer", "--reason", "done")
-        self.assertIn(" disable ", order["undo"])
+        self.paste(order["undo"])
+        circuit = self.json("status", "mailer")["circuits"][0]
+        self.assertEqual(circuit["state"], "disabled")
+        self.assertTrue(7100 < self.left(circuit) <= 7201, circuit)
+
+    @staticmethod
+    def left(circuit):
+        until = datetime.strptime(circuit["until"], "%Y-%m-%dT%H:%M:%S.%f%z")
+        return (until - datetime.now(timezone.utc)).total_seconds()
+
+    def test_undo_has_all_that_was_given(self):
+        with tempfile.TemporaryDirectory(prefix="swg-tls-") as plain:
+            redis_lab.make_certificates(plain)
+            folder = shutil.copytree(plain, f"{plain}/$HOME's folder")
+            server = redis_lab.Redis(tls=plain, requirepass="hunter2")
+            self.addCleanup(server.close)
+            url = f"rediss://:hunter2@localhost:{server.tls_port}"
+            name = "-it's|$HOME`x`\\;\"&"
+            done = subprocess.run(
+                [lab.PROGRAM, "fleet", "force-open", url, "--create", "--reason", "a \\ 'b'",
+                 "--ca", "ca.pem", "--cert", "cert.pem", "--key", "key.pem", "--space", "shop",
+                 "--shards", "4", "--timeout", "7s", "--", name], cwd=folder, check=False,
+                capture_output=True, text=True, timeout=lab.DEADLINE_S)
+            self.assertEqual(done.returncode, FINE, done.stderr)
+            self.assertNotIn("hunter2", done.stdout + done.stderr)
+            undo = re.match("undo: (.*)\n  .*SWITCHGEAR_REDIS_PASSWORD", done.stderr).group(1)
+            self.paste(undo, SWITCHGEAR_REDIS_PASSWORD="hunter2")
+            actions = json.loads(self.run_program(
+                "fleet", "audit", url, "--space", "shop", "--ca", f"{folder}/ca.pem",
+                "--json").stdout)["actions"]
+            self.assertEqual([(a["circuit"], a["to"], a["reason"]) for a in actions],
+                             [(name.replace("|", "/"), "forced_open", "a \\ 'b'"),
+                              (name.replace("|", "/"), "closed", "undo: a \\ 'b'")])
 
     def test_values(self):
         done = self.fleet("force-open", "mailer", "--create", "--for", "5m", "--reason", "x")
         self.assertRegex(done.stdout, rf"^mailer\tforced_open\t{TIME}\t\d+\n$")
-        self.assertRegex(done.stderr, r"^undo: switchgear fleet release .* mailer --reason TEXT\n$")
+        self.assertRegex(done.stderr,
+                         r"^undo: switchgear fleet release .* mailer --reason 'undo: x'\n$")
         rows = self.fleet("status").stdout.splitlines()
         self.assertEqual(len(rows), 1)
         self.assertEqual(len(rows[0].split("\t")), 20)
         self.assertRegex(rows[0], rf"^mailer\tforced_open\t{TIME}\t{TIME}\t0\t0\t")
+
+    def test_on_a_terminal(self):
+        environment = {"LC_ALL": "C.UTF-8", "NO_COLOR": "1"}
+        text = self.on_a_terminal("fleet", "force-open", self.redis.url, "mailer", "--create",
+                                  "--for", "90s", "--reason", "x", **environment)
+        self.assertRegex(text, r"(?m)^◆ mailer: CLOSED → FORCED until .*\n  undo: switchgear fleet "
+                               r"release \S+ mailer --reason 'undo: x'$")
+        self.fleet("disable", "mailer", "--for", "2h", "--reason", "y")
+        self.assertRegex(self.on_a_terminal("fleet", "status", self.redis.url, **environment),
+                         r"(?m)^ +(2h|1h59m\d*s?) left$")
+        self.assertRegex(self.on_a_terminal("fleet", "audit", self.redis.url, **environment),
+                         r"CLOSED → FORCED for 1m30s  .*: x\n.*FORCED → DISABLED for 2h  .*: y\n$")
+
+    def test_a_replica_names_its_master(self):
+        self.make("payments")
+        replica = redis_lab.Redis(replicaof=f"127.0.0.1 {self.redis.port}")
+        self.addCleanup(replica.close)
+        lab.wait_for(lambda: "master_link_status:up" in replica.cli("INFO", "replication"), "a link")
+        self.assertEqual(len(self.json("status", url=replica.url)["circuits"]), 1)
+        for command in ("release", "disable", "force-open"):
+            done = self.fleet(command, "payments", "--reason", "x", url=replica.url, code=FAILED)
+            self.assertIn(f"READONLY: this is a replica; give orders to its master: "
+                          f"127.0.0.1:{self.redis.port}\n", done.stderr)
+        self.assertEqual(len(self.json("audit")["actions"]), 1)
+
+    def test_what_fails_names_the_way_out(self):
+        self.make("payments")
+        nobody = f"redis://127.0.0.1:{redis_lab.free_port()}"
+        done = self.fleet("status", "--space", "a", "--timeout", "3s", url=nobody, code=NOBODY)
+        self.assertRegex(done.stderr, rf"switchgear fleet doctor {nobody} --space a --timeout 3s\n$")
+        done = self.fleet("status", "mailer", "--timeout", "7s", code=NO_CIRCUIT)
+        self.assertIn(f"switchgear fleet status {self.redis.url} --timeout 7s\n", done.stderr)
+        self.redis.cli("SET", "swg1:{default:11}:c", "x")
+        self.assertIn("swg1:{default:11}:c: WRONGTYPE", self.fleet("status", code=FAILED).stderr)
+
+    def test_an_order_without_an_answer_is_in_doubt(self):
+        self.make("payments")
+        deaf = redis_lab.Proxy(self.redis.port,
+                               lambda said: None if re.match(rb"\*2\r\n\$15\r\n", said) else said)
+        self.addCleanup(deaf.close)
+        done = self.fleet("release", "payments", "--reason", "x", url=deaf.url, code=FAILED)
+        self.assertRegex(done.stderr, r"may have been carried out .*: switchgear fleet status "
+                                      rf"{deaf.url} payments\n$")
+        self.assertEqual(self.json("status", "payments")["circuits"][0]["state"], "closed")
+
+    def test_one_timeout_for_all_of_it(self):
+        self.make("payments")
+        slow = redis_lab.Proxy(self.redis.port, lambda said: time.sleep(0.5) or said)
+        self.addCleanup(slow.close)
+        # looking takes 1.5 s, ordering 1 s: each is in time, both are not
+        self.fleet("disable", "payments", "--reason", "x", "--timeout", "2s", "--shards", "16",
+                   url=slow.url, code=FAILED)
+
+    def test_a_closed_stdout_is_no_connection(self):
+        self.make("payments")
+        for command in ("doctor", "status"):
+            done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", lab.PROGRAM, "fleet", command,
+                                   self.redis.url], capture_output=True, text=True, check=False,
+                                  timeout=lab.DEADLINE_S)
+            self.assertEqual(done.returncode, FAILED)
+            self.assertIn("stdout: Bad file descriptor", done.stderr)
+            if command == "doctor":
+                self.assertIn("fit for a fleet; 0 problems", done.stderr)
 
     def test_usage(self):
         rows = ((["payments"], "--reason"), (["payments", "--reason", ""], "--reason"),
                 (["payments", "--reason", "ä"], "printable"), (["pay ments", "--reason", "x"], "name"),
                 (["payments", "--reason", "x" * 121], "1 to 120"),
                 (["payments", "--reason", "x", "--for", "1ms"], "--for"),
-                (["payments", "--reason", "x", "--for", "721h"], "--for"), ([], "wants URL NAME"))
+                (["payments", "--reason", "x", "--for", "721h"], "--for"), ([], "wants URL NAME"),
+                (["payments", "--reason", "x", "--for", "1d"], "such as 250ms, 5s or 1h"),
+                (["payments", "--reason", "x", "--space", ""], "--space is empty"),
+                (["payments", "--reason", "x", "--ca", "x"], "rediss"),
+                (["payments", "--reason", "x", "--sentinel-user", "x"], "redis+sentinel://"))
         for words, text in rows:
             done = self.fleet("force-open", *words, code=USAGE)
             self.assertIn(text, done.stderr)
+        for name in ("", "x" * 64, "a b", "a\nb", b"\xff"):
+            self.assertIn("cannot be a circuit's name",
+                          self.run_program("fleet", "status", self.redis.url, name,
+                                           errors="replace").stderr)
+        for url, words, text in (("rediss://h", ["--key", "x"], "--cert"),
+                                 ("redis+sentinel://h/m", ["--sentinel-user", "x"],
+                                  "SWITCHGEAR_SENTINEL_PASSWORD"),
+                                 ("redis://ops@h", [], "USER:@HOST"),
+                                 ("redis://" + "h" * 9000, [], "longer")):
+            self.assertIn(text, self.fleet("status", *words, url=url, code=USAGE).stderr)
+        self.fleet("force-close", "payments", "--reason", "x", code=USAGE)
         self.assertEqual(self.keys(), [])
 
     def test_refused(self):
@@ -192,6 +319,19 @@ class Status(OperatorTest):
         self.redis.cli("HSET", "swg1:{default:0}:st", "x", "open")
         done = self.fleet("status", code=FAILED)
         self.assertIn("not the fleet's", done.stderr)
+        self.redis.cli("DEL", "swg1:{default:0}:st")
+        self.redis.cli("HSET", "swg1:{default:0}:st", "a\nb", "4096|0|0|0", "ok", "4096|0|0|0")
+        self.assertEqual([c["circuit"] for c in self.json("status")["circuits"]], ["ok"])
+        self.redis.cli("LPUSH", "swg1:{default:0}:a", "1|4096|x|0|3|1|w\x1b[2J|r")
+        done = self.fleet("audit", code=FAILED)
+        self.assertIn("swg1:{default:0}:a: row 0 is not the fleet's", done.stderr)
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+
+    def test_bytes_that_are_no_text(self):
+        done = subprocess.run([lab.PROGRAM, "fleet", "doctor", b"unix:///nowhere/\xff", "--json"],
+                              capture_output=True, timeout=lab.DEADLINE_S, check=False)
+        self.assertEqual(done.returncode, NOBODY)
+        self.assertEqual(json.loads(done.stdout)["url"], "unix:///nowhere/?")
 
 
 class Several(OperatorTest):

@@ -5,6 +5,7 @@ waits for a condition, and fails when the deadline passes."""
 import glob
 import json
 import os
+import pty
 import random
 import select
 import signal
@@ -182,6 +183,22 @@ class LiveTest(unittest.TestCase):
     def run_program(self, *words, **popen):
         return subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=DEADLINE_S,
                               stdin=subprocess.DEVNULL, **popen)
+
+    def on_a_terminal(self, *words, code=0, **environment):
+        """What it shows there, stderr among it."""
+        leader, follower = pty.openpty()
+        process = subprocess.Popen([PROGRAM, *words], stdout=follower, stderr=subprocess.STDOUT,
+                                   env=dict(os.environ, TERM="xterm", **environment))
+        os.close(follower)
+        text = b""
+        try:
+            while chunk := os.read(leader, 65536):
+                text += chunk
+        except OSError:  # its end
+            pass
+        os.close(leader)
+        self.assertEqual(process.wait(DEADLINE_S), code, text)
+        return text.decode().replace("\r\n", "\n")
 
 
 def main():

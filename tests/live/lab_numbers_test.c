@@ -210,6 +210,7 @@ START_TEST(near_words_are_found_and_far_ones_are_not)
     ck_assert_str_eq(cli_nearest("hael", words), "heal");
     ck_assert_ptr_null(cli_nearest("xyzzy", words));
     ck_assert_ptr_null(cli_nearest("", words));
+    ck_assert_ptr_null(cli_nearest("force-close", (const char *[]){"force-open", NULL}));
 }
 END_TEST
 

@@ -43,8 +43,10 @@ class Redis:
             self.tls_port = free_port() if tls else 0
             if self.start(tls, settings):
                 return
-        with open(f"{self.folder}/log", encoding="utf-8") as log:
-            said = log.read()
+        said = "it did not come as far as its log"
+        if os.path.exists(f"{self.folder}/log"):
+            with open(f"{self.folder}/log", encoding="utf-8") as log:
+                said = log.read()
         self.close()
         raise AssertionError(said)
 

@@ -18,12 +18,12 @@ local function plain(s) return (string.gsub(s, '|', '/')) end
 local function admin()
   local c = order()
   local gc = clock()
-  local s = parse_state(call('HGET', kst, c.name))
+  local s = parse_state(call('HGET', kst, c.name), c.name)
   c.ep, c.st, c.til, c.bo = s.ep, s.st, s.til, 0
   enter()
+  call('LTRIM', K[5], 0, 254)
   go(c, c.to, c.ttl > 0 and now + c.ttl or 0)
   call('LPUSH', K[5], table.concat({F(now), F(c.ep), plain(c.name), s.st, c.to, F(c.ttl), plain(c.who), plain(c.reason)}, '|'))
-  call('LTRIM', K[5], 0, 255)
   finish(gc)
   return {F(c.ep), F(now)}
 end

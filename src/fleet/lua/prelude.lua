@@ -12,6 +12,9 @@ local function F(x) return string.format('%.0f', x) end
 
 local function fail(kind, what) error({err = kind .. ' ' .. what}) end
 
+-- A stored value that is none of ours, by its key and field.
+local function spoilt(k, field) fail('SWGDATA', k .. ' ' .. field) end
+
 local function int(i, lowest, highest)
   local a = A[i]
   if not a or #a > 16 or not string.find(a, '^%d+$') then fail('SWGARG', 'number at ' .. i) end
@@ -62,7 +65,7 @@ local function clock()
   if m[7] ~= 'test' and (now ~= 0 or srv ~= '') then fail('SWGARG', 'clock') end
   local latest, gc
   latest, sep, since, gc = tonumber(m[3] or '0'), tonumber(m[4] or '0'), tonumber(m[5] or '0'), tonumber(m[6] or '0')
-  if not (latest and sep and since and gc) then fail('SWGDATA', 'm') end
+  if not (latest and sep and since and gc) then spoilt(K[1], 't ep since gc') end
   if now == 0 then
     local t = call('TIME')
     now = tonumber(t[1]) * 1000000 + tonumber(t[2])
@@ -85,10 +88,10 @@ local function mint()
   return sep
 end
 
-local function parse_state(raw)
+local function parse_state(raw, name)
   if not raw then return {ep = 0, st = CLOSED, til = 0, bo = 0} end
   local a, b, c, d = string.match(raw, '^(%d+)|([0-4])|(%d+)|(%d+)$')
-  if not a then fail('SWGDATA', 'st') end
+  if not a then spoilt(kst, name) end
   return {ep = tonumber(a), st = tonumber(b), til = tonumber(c), bo = tonumber(d)}
 end
 

@@ -1,7 +1,7 @@
 -- sync: one exchange of one reporter with one shard. Everything up to the call of clock() only checks.
 local min, match, format, concat = math.min, string.match, string.format, table.concat
 local kcfg = K[4]
-local WANT, RESULTS, ENTRIES = 64, 16, 256
+local WANT, RESULTS, ENTRIES, SWEEP, SWEEP_ALL = 64, 16, 256, 8, 64
 local NUMBER, CALLS, DAY = 9007199254740991, 10000000, 86400000000
 local LEASE_MAX, ALIVE, IDLE_MS, FAR = 60000000, 10000000, 86400000, 8000000000000000
 local me
@@ -28,7 +28,7 @@ end
 local function collect(gc, seen)
   local old = call('ZRANGEBYSCORE', kchg, '(' .. F(gc), '+inf', 'LIMIT', 0, 4)
   for _, name in ipairs(old) do
-    local c = parse_state(call('HGET', kst, name))
+    local c = parse_state(call('HGET', kst, name), name)
     gc = c.ep
     if c.st == CLOSED and not seen[name] and floor(now / 1000) - MS_2024 - floor(c.ep / 4096) > IDLE_MS
       and call('EXISTS', T .. ':x:' .. name) == 0 then
@@ -46,7 +46,7 @@ local function changes(cursor, views)
   if #names == 0 then return cursor, '0' end
   local raws = call('HMGET', kst, unpack(names))
   for i, name in ipairs(names) do
-    local c = parse_state(raws[i])
+    local c = parse_state(raws[i], name)
     c.name, cursor = name, max(cursor, c.ep)
     if not told[name] then views[#views + 1] = view(c) end
   end
@@ -65,7 +65,11 @@ local function circuits(ne)
   local WIN, CALLS_MIN, FAIL, SLOW, QUORUM, CAP, PROBES, NEED, FAIL_LIMIT, EXPIRY_LIMIT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
   local OPEN_FOR, OPEN_MAX, LEASE, RAMP, QUARANTINE = 11, 12, 13, 14, 15
 
+  -- Most circuits share a few configurations, and reading one takes longer than the rest of an entry.
+  local known = {}
+
   local function config(raw)
+    if known[raw] then return known[raw] end
     local v, n = {}, 0
     if #raw > 250 or string.find(raw, '[^%d|]') then return nil end
     for part in string.gmatch(raw .. '|', '([^|]*)|') do
@@ -75,6 +79,7 @@ local function circuits(ne)
       v[n] = x
     end
     if n ~= 15 or v[OPEN_MAX] < v[OPEN_FOR] or v[OPEN_FOR] < v[LEASE] then return nil end
+    known[raw] = v
     return v
   end
 
@@ -128,18 +133,58 @@ local function circuits(ne)
     if i ~= #A + 1 then fail('SWGARG', 'count of arguments') end
   end
 
+  -- What a reporter adds to the totals, in their order; and the totals themselves, whose twelfth is a
+  -- time before which no record expires.
+  local function shares(r, n, f, s, l, bad, bad2, lopen)
+    r[1], r[2], r[3], r[4], r[5], r[6], r[7] = n, f, s, l, bad, bad2, l > 0 and 1 or 0
+    r[8], r[9], r[10] = l == 0 and lopen or 0, lopen, (n > 0 or lopen == 1) and 1 or 0
+    return r
+  end
+
+  local function record(raw)
+    local q, n, f, s, l, b, b2, o, x =
+      match(raw, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([01])|([01])|([01])|(%d+)$')
+    if not q then return nil end
+    return shares({seq = tonumber(q), expiry = tonumber(x)}, tonumber(n), tonumber(f), tonumber(s),
+      tonumber(l), tonumber(b), tonumber(b2), tonumber(o))
+  end
+
+  local function totals(raw)
+    if not raw then return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, first = FAR} end
+    local n, f, s, l, b, b2, lr, v, v2, rp, x =
+      match(raw, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)$')
+    if not n then return nil end
+    return {tonumber(n), tonumber(f), tonumber(s), tonumber(l), tonumber(b), tonumber(b2), tonumber(lr),
+      tonumber(v), tonumber(v2), tonumber(rp), first = tonumber(x)}
+  end
+
+  local function read_evidence(e)
+    local b = call('HMGET', e.kb, 't', 'r:' .. me)
+    e.t = totals(b[1]) or spoilt(e.kb, 't')
+    e.t.mine = b[2] and (record(b[2]) or spoilt(e.kb, 'r:' .. me))
+  end
+
+  local function read_probes(e)
+    local b = call('HMGET', e.kb, 'ps', 'pf', 'px', 'fl', 'q:' .. me)
+    local q, wait = match(b[5] or '0|0', '^(%d+)|(%d+)$')
+    e.ps, e.pf, e.px, e.failed = tonumber(b[1] or '0'), tonumber(b[2] or '0'), tonumber(b[3] or '0'), b[4] or ''
+    e.q, e.wait = tonumber(q), tonumber(wait)
+    if not (e.ps and e.pf and e.px and e.wait) then spoilt(e.kb, 'ps pf px q:' .. me) end
+  end
+
   local function load()
     local st, cf = call('HMGET', kst, unpack(names)), call('HMGET', kcfg, unpack(names))
     for j, e in ipairs(es) do
-      local s = parse_state(st[j])
+      local s = parse_state(st[j], e.name)
       e.ep, e.st, e.til, e.bo, e.ep0 = s.ep, s.st, s.til, s.bo, s.ep
       e.srev, e.v, e.stored = 0, DEFAULT, cf[j]
       if cf[j] then
         local rev, rest = string.match(cf[j], '^(%d+)|(.+)$')
         local v = rest and config(rest)
-        if not v then fail('SWGDATA', 'c') end
+        if not v then spoilt(kcfg, e.name) end
         e.srev, e.v = tonumber(rev), v
       end
+      if e.st == CLOSED then read_evidence(e) elseif e.st == HALF then read_probes(e) end
     end
   end
 
@@ -181,45 +226,30 @@ local function circuits(ne)
       or (v[SLOW] > 0 and s > 0 and s * 100 >= v[SLOW] * n)
   end
 
-  -- What a reporter adds to the totals, in their order; and the totals themselves, whose twelfth is a
-  -- time before which no record expires.
-  local function shares(r, n, f, s, l, bad, bad2, lopen)
-    r[1], r[2], r[3], r[4], r[5], r[6], r[7] = n, f, s, l, bad, bad2, l > 0 and 1 or 0
-    r[8], r[9], r[10] = l == 0 and lopen or 0, lopen, (n > 0 or lopen == 1) and 1 or 0
-    return r
-  end
-
-  local function record(raw)
-    local q, n, f, s, l, b, b2, o, x =
-      match(raw, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([01])|([01])|([01])|(%d+)$')
-    if not q then fail('SWGDATA', 'r') end
-    return shares({seq = tonumber(q), expiry = tonumber(x)}, tonumber(n), tonumber(f), tonumber(s),
-      tonumber(l), tonumber(b), tonumber(b2), tonumber(o))
-  end
-
-  local function totals(raw)
-    if not raw then return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, first = FAR} end
-    local n, f, s, l, b, b2, lr, v, v2, rp, x =
-      match(raw, '^(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)$')
-    if not n then fail('SWGDATA', 't') end
-    return {tonumber(n), tonumber(f), tonumber(s), tonumber(l), tonumber(b), tonumber(b2), tonumber(lr),
-      tonumber(v), tonumber(v2), tonumber(rp), first = tonumber(x)}
-  end
-
   local function add(t, r, sign)
     for i = 1, 10 do t[i] = t[i] + sign * r[i] end
   end
 
+  -- Records that are over, a few of each circuit and not too many in one call: the rest is for the next.
+  local swept = 0
+
   local function sweep(e, t)
-    if now < t.first then return false end
-    local dead = call('ZRANGEBYSCORE', e.kx, '-inf', F(now), 'LIMIT', 0, 8)
-    for _, d in ipairs(dead) do
-      local raw = call('HGET', e.kb, 'r:' .. d)
-      if raw then add(t, record(raw), -1) end
-      call('HDEL', e.kb, 'r:' .. d)
+    local room = min(SWEEP, SWEEP_ALL - swept)
+    if now < t.first or room == 0 then return false end
+    local dead, fields = call('ZRANGEBYSCORE', e.kx, '-inf', F(now), 'LIMIT', 0, room), {}
+    for i, d in ipairs(dead) do
+      fields[i] = 'r:' .. d
       if d == me then t.mine = nil end
     end
-    if #dead > 0 then call('ZREM', e.kx, unpack(dead)) end
+    if #dead > 0 then
+      for _, raw in ipairs(call('HMGET', e.kb, unpack(fields))) do
+        local r = raw and record(raw)
+        if r then add(t, r, -1) end
+      end
+      call('HDEL', e.kb, unpack(fields))
+      call('ZREM', e.kx, unpack(dead))
+      swept = swept + #dead
+    end
     local next = call('ZRANGE', e.kx, 0, 0, 'WITHSCORES')
     t.first = next[2] and tonumber(next[2]) or FAR
     return true
@@ -255,9 +285,7 @@ local function circuits(ne)
 
   -- Absolute summaries, replaced, never added: a request that comes twice or late changes nothing.
   local function evidence(e)
-    local b = call('HMGET', e.kb, 't', 'r:' .. me)
-    local t = totals(b[1])
-    t.mine = b[2] and record(b[2])
+    local t = e.t or totals()
     local dirty, fresh = sweep(e, t), nil
     if e.seq > (t.mine and t.mine.seq or 0) then
       local r, win = summary(e), e.v[WIN]
@@ -335,10 +363,7 @@ local function circuits(ne)
   -- Expiry comes first: a result after its lease does not count. A live lease counts once.
   local function probes(e, quarantine)
     local v = e.v
-    local b = call('HMGET', e.kb, 'ps', 'pf', 'px', 'fl', 'q:' .. me)
-    local ps, pf, px, failed = tonumber(b[1] or '0'), tonumber(b[2] or '0'), tonumber(b[3] or '0'), b[4] or ''
-    local q, wait = string.match(b[5] or '0|0', '^(%d+)|(%d+)$')
-    q, wait = tonumber(q), tonumber(wait)
+    local ps, pf, px, failed, q, wait = e.ps or 0, e.pf or 0, e.px or 0, e.failed or '', e.q or 0, e.wait or 0
     local late = e.seq <= q
     px = px + call('ZREMRANGEBYSCORE', e.kl, '-inf', F(now))
       + call('ZREMRANGEBYSCORE', e.kl, '(' .. F(now + LEASE_MAX), '+inf')
@@ -415,7 +440,7 @@ local function sync()
   local more
   cursor, more = changes(cursor, views)
   finish(gc)
-  local next_us = min(max(there * 2000, 50000), 2000000)
+  local next_us = min(max(there * 4000, 50000), 2000000)
   return {F(now), srv, F(next_us), F(there), F(cursor), more, grants, views, offers}
 end
 
