@@ -142,8 +142,20 @@ void lab_notice_together(world *w, int64_t now_ns)
     story_together(w->lab, w, missed);
 }
 
+static bool any_redis(const lab *l)
+{
+    for (int i = 0; i < l->world_count; i++)
+        if (l->worlds[i].redis.started && !l->worlds[i].redis.dead)
+            return true;
+    return false;
+}
+
 void lab_redis(lab *l, int64_t now_ns, const redis_order *order, const world *but)
 {
+    if (!any_redis(l)) {
+        story_note(l, "✗ no Redis is left to be told anything: its keeper is gone");
+        return;
+    }
     mark_span(l, order->action, now_ns);
     for (int i = 0; i < l->world_count; i++) {
         world *w = &l->worlds[i];

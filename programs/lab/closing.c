@@ -83,13 +83,13 @@ static void say_back(lab *l, const world *w)
         say(l, "Redis came back empty; %.1f s later all of the fleet were together again.",
             (double)(w->together_ns - w->back_ns) / 1e9);
     else
-        say(l, "Redis came back empty, but the fleet did not come together again.");
+        say(l, "Redis came back empty, but the fleet had not come together again.");
 }
 
 void fleet_closing(lab *l)
 {
     const world *fleet = &l->worlds[1];
-    if (l->json)
+    if (l->json || l->trouble)
         return;
     out_line(&l->out, "%s", "");
     say_outage(l, &l->summaries[0][0], &l->summaries[0][1]);
@@ -110,6 +110,8 @@ void naive_closing(lab *l)
 {
     const world *naive = &l->worlds[0], *fleet = &l->worlds[1];
     char probes[2][OUT_NUMBER_MAX], frozen[2][OUT_NUMBER_MAX];
+    if (l->trouble)
+        return;
     out_line(&l->out, "%s", "");
     say(l,
         "What you have seen: the naive breaker made every call wait for Redis, and let %s calls "
@@ -154,7 +156,7 @@ const char *compare_text(char text[CLOSING_MAX], const lab *l)
 void compare_closing(lab *l)
 {
     char text[CLOSING_MAX];
-    if (l->json)
+    if (l->json || l->trouble)
         return;
     out_line(&l->out, "%s", "");
     say(l, "%s", compare_text(text, l));

@@ -1,4 +1,5 @@
-/* What one has just seen, in a few sentences and the numbers of this run. */
+/* What one has just seen, in a few sentences and the numbers of this run. Nothing if not all went
+ * as it should: it would not be what there is to see. */
 #ifndef SWG_LAB_CLOSING_H
 #define SWG_LAB_CLOSING_H
 

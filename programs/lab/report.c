@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -208,6 +209,9 @@ static bool complain(const char *path, const char *why)
 bool report_possible(const char *path)
 {
     char folder[PATH_MAX];
+    struct stat file;
+    if (stat(path, &file) == 0 && S_ISDIR(file.st_mode))
+        return complain(path, strerror(EISDIR));
     snprintf(folder, sizeof folder, "%s", path);
     const char *where = access(path, F_OK) == 0 ? path : dirname(folder);
     return access(where, W_OK) == 0 || complain(path, strerror(errno));

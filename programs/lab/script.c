@@ -83,6 +83,8 @@ static void step_settling(lab *l, int64_t now_ns)
         return;
     if (l->stage->closing && (l->encore || l->stage->encore[0].kind == ACT_NONE))
         l->stage->closing(l);
+    if (l->trouble)
+        story_care(l);
     l->phase = l->once ? LAB_OVER : LAB_FREE;
     if (l->phase == LAB_FREE && l->keys) {
         out_line(&l->out, "%s", "");

@@ -262,11 +262,18 @@ static void state_words(const world *w, const out *o, bool words, char *text, si
     }
 }
 
+/* Those that are gone have no say. */
 static bool disagree(const world *w)
 {
-    for (int i = 1; i < STAGE_INSTANCES; i++)
-        if (w->instances[i].state != w->instances[0].state)
+    const member *first = NULL;
+    for (int i = 0; i < STAGE_INSTANCES; i++) {
+        const member *m = &w->instances[i];
+        if (m->dead)
+            continue;
+        if (first && m->state != first->state)
             return true;
+        first = m;
+    }
     return false;
 }
 
@@ -383,9 +390,9 @@ void story_death(member *m)
                    json_pack("{s:s, s:s, s:i, s:s}", "world", m->world->plan->name, "part",
                              m->label, "port", m->port, "fate", fate));
     else
-        story_tell(l, "%s✗ the %s of the world %s%s is gone: %s. The rest goes on.",
-                   out_paint(&l->out, OUT_BAD), m->label, m->world->plan->name,
-                   out_paint(&l->out, OUT_PLAIN), fate);
+        story_tell(l, "%s✗ %s%s of the world %s%s is gone: %s. The rest goes on.",
+                   out_paint(&l->out, OUT_BAD), m->role == ROLE_INSTANCE ? "" : "the ", m->label,
+                   m->world->plan->name, out_paint(&l->out, OUT_PLAIN), fate);
 }
 
 void story_talk(member *m, const char *text)
@@ -400,6 +407,14 @@ void story_note(lab *l, const char *text)
         story_emit(l, "note", json_pack("{s:s}", "text", text));
     else
         story_tell(l, "%s", text);
+}
+
+void story_care(lab *l)
+{
+    if (!l->json)
+        paragraph(&l->out, 2,
+                  "  Something died or did not recover on the way (see ✗ above): these numbers are "
+                  "of what was left.");
 }
 
 /* ---- a terminal ---------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ void story_all_closed(lab *l);
 void story_not_closed(lab *l);
 void story_report(lab *l, const char *path); /* where it is, and how busy the machine was */
 void story_death(member *m);
+void story_care(lab *l); /* not all went as it should: what the numbers are worth */
 void story_talk(member *m, const char *text); /* what a child said on stderr */
 void story_note(lab *l, const char *text);
 void story_keys(lab *l);

@@ -88,11 +88,12 @@ class Compare(lab.LiveTest):
                          [w["sent"] for w in worlds])
 
     def test_a_report_that_cannot_be_written(self):
-        done = self.run_program("lab", "compare", "--once", "--report", "/nowhere/outage.html",
-                                "--ports", str(lab.free_base()))
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("/nowhere/outage.html", done.stderr)
-        self.assertEqual(done.stdout, "")
+        for path in ("/nowhere/outage.html", "/tmp"):
+            done = self.run_program("lab", "compare", "--once", "--report", path, "--ports",
+                                    str(lab.free_base()))
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"report {path}:", done.stderr)
+            self.assertEqual(done.stdout, "")
 
 
 if __name__ == "__main__":
