@@ -436,6 +436,8 @@ void story_keys(lab *l)
         out_line(&l->out, "%s", lines[i]);
     for (size_t i = 0; i < sizeof redis_lines / sizeof *redis_lines && lab_has_redis(l); i++)
         out_line(&l->out, "%s", redis_lines[i]);
+    if (l->ports)
+        out_line(&l->out, "  Each of these there with --ports %d", l->ports);
 }
 
 /* Of the last world with breakers. */

@@ -243,6 +243,8 @@ void story_together(lab *l, const world *w, int missed)
                    json_pack("{s:s, s:I, s:i}", "world", w->plan->name, "after_ms",
                              (json_int_t)(w->together_ns - w->back_ns) / 1000000, "missed_by",
                              missed));
+    else if (missed == STAGE_INSTANCES)
+        story_tell(l, "● %s is together again, %s after Redis was back", w->plan->name, took);
     else if (missed)
         story_tell(l, "● %s is together again, %s after Redis was back (%d of %d had missed it)",
                    w->plan->name, took, missed, STAGE_INSTANCES);
