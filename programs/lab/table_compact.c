@@ -5,7 +5,7 @@
 
 enum { NUMBERS = 8 };
 
-static const int widths[NUMBERS] = {9, 8, 9, 8, 8, 7, 9, 9};
+static const int widths[NUMBERS] = {9, 7, 9, 8, 8, 7, 10, 8};
 
 static const char *const heads[2][NUMBERS] = {
     {"", "failed", "rejected", "reached", "callers", "", "time they", "time to"},
