@@ -149,8 +149,9 @@ void swg_fleet_close(swg_fleet **fleet);
  * Errors: SWG_EINVAL (no such link, or it is up). */
 int swg_fleet_connected(swg_fleet *fleet, uint32_t link, int64_t now_ns);
 
-/* The link is down; what was under way on it is lost. Returns the time to connect again: at once
- * after a link that worked, spread over a second; else after a wait that doubles to 5 s. */
+/* The link is down; what was under way on it is lost. Returns the time to connect again: within a
+ * second, spread over it; after a link that was given up, after a wait that doubles from 200 ms to
+ * 5 s. */
 int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t link, int64_t now_ns);
 
 /* Bytes that came in; any cut is fine. SWG_EPROTO: they make no sense; close the link, and say so

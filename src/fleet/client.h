@@ -146,9 +146,9 @@ struct client_expect {
 };
 
 struct client_link {
-    bool up, gave_up, worked, readonly;
-    unsigned failures;
-    int64_t heard; /* the last reply */
+    bool up, gave_up, readonly;
+    unsigned failures; /* given up on in a row */
+    int64_t heard;     /* the last reply */
     redisReader *reader;
     size_t pending; /* bytes of a reply still incomplete, at least */
     char *out;
