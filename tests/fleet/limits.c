@@ -107,6 +107,13 @@ START_TEST(the_highest_revision_wins)
     ck_assert_int_eq(in_force(SWG_CFG_RAMP), 0);
     ck_assert_uint_eq(client_world_view(w, 0).revision, 3);
     hears_nothing(1);
+    w->host[0].cut = true; /* what is in force is not forgotten over a change of what is not */
+    swg_circuit_configure(w->host[0].circuit, CIRCUIT(.failure_pct = 30));
+    client_world_run(w, 3000);
+    ck_assert_uint_eq(client_world_view(w, 0).revision, 3);
+    w->host[0].cut = false;
+    swg_circuit_configure(w->host[0].circuit, CIRCUIT(.failure_pct = 50));
+    w->host[0].told = 0;
     client_world_succeed(w, 0, OTHERS(.revision = 3, .ramp_ms = SWG_NONE));
     hears_nothing(0);
     client_world_succeed(w, 0, OTHERS(.ramp_ms = SWG_NONE)); /* an old one, of the same limits */
