@@ -84,12 +84,9 @@ static int count_shards(visit *v)
 {
     visit_shard shards[SWG_FLEET_SHARDS_MAX];
 
-    v->shards = v->config.shards;
-    if (v->shards == 0) {
-        if (!swg__visit_look(v, shards))
-            return swg__visit_ended(v);
-        v->shards = swg__visit_count(shards, SHARDS);
-    }
+    if (!swg__visit_look(v, shards))
+        return swg__visit_ended(v);
+    v->shards = v->config.shards ? v->config.shards : swg__visit_count(shards, SHARDS);
     if (v->shards == 0)
         v->shards = SHARDS;
     for (uint32_t i = 0; i < v->shards; i++) {
@@ -98,7 +95,8 @@ static int count_shards(visit *v)
         snprintf(v->why, sizeof v->why, "shard %u: nobody has its slot", i);
         return SWG_EPROTO;
     }
-    return SWG_OK;
+    swg__visit_doubt_shards(v, shards);
+    return swg__visit_ended(v);
 }
 
 int swg__visit_open(visit *v, const swg_fleet_redis *config)
@@ -115,9 +113,10 @@ int swg__visit_open(visit *v, const swg_fleet_redis *config)
 int swg__visit_close(visit *v, int result)
 {
     swg__visit_drop(v);
-    swg__one_line(v->why);
+    char *told = result == SWG_OK ? v->doubt : v->why;
+    swg__one_line(told);
     if (v->config.trouble)
-        snprintf(v->config.trouble, SWG_FLEET_TROUBLE_MAX, "%s", result == SWG_OK ? "" : v->why);
+        snprintf(v->config.trouble, SWG_FLEET_TROUBLE_MAX, "%s", told);
     return result;
 }
 
