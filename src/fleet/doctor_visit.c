@@ -86,6 +86,8 @@ static int count_shards(visit *v)
 
     if (!swg__visit_look(v, shards))
         return swg__visit_ended(v);
+    if (v->looked != SWG_OK)
+        return v->looked;
     v->shards = v->config.shards ? v->config.shards : swg__visit_count(shards, SHARDS);
     if (v->shards == 0)
         v->shards = SHARDS;
@@ -202,13 +204,16 @@ node *swg__visit_node(const visit *v, uint32_t shard)
     return number > 0 ? v->nodes[number - 1] : NULL;
 }
 
-static void look_at(node *n, visit_shard *shard)
+static void look_at(visit *v, node *n, visit_shard *shard)
 {
     redisReply *schema = swg__talk_hear(&n->talk), *alive = swg__talk_hear(&n->talk);
     const char *text = swg__text(schema);
 
     snprintf(shard->schema, sizeof shard->schema, "%s", text ? text : "");
     shard->alive = alive && alive->type == REDIS_REPLY_INTEGER && alive->integer == 1;
+    if (swg__is_error(schema, "NOPERM") || swg__is_error(alive, "NOPERM"))
+        v->looked =
+            swg__visit_refused(v, swg__is_error(alive, "NOPERM") ? alive : schema, n->address);
     swg__free(schema);
     swg__free(alive);
 }
@@ -231,7 +236,7 @@ bool swg__visit_look(visit *v, visit_shard shards[SWG_FLEET_SHARDS_MAX])
 
         shards[i] = (visit_shard){0};
         if (n)
-            look_at(n, &shards[i]);
+            look_at(v, n, &shards[i]);
     }
     return swg__visit_ended(v) == SWG_OK;
 }

@@ -39,6 +39,7 @@ typedef struct visit {
     node *nodes[VISIT_NODES];
     uint32_t count;
     uint8_t at[SWG_FLEET_SLOTS]; /* cluster: the node + 1 that has the slot; 0: nobody */
+    int looked; /* SWG_EACCESS: what swg__visit_look() says of who is alive is not known */
     char why[SWG_FLEET_TROUBLE_MAX];
     char doubt[SWG_FLEET_TROUBLE_MAX];
 } visit;
