@@ -46,8 +46,8 @@ refuse() { # refuse WHAT-IT-SAYS WORDS...
     wanted=$1
     shift
     run "$@"
-    [ $code = 2 ] && [ ! -s "$calls" ] || fail "$@: not refused before it called something"
-    case $said in *"$wanted"*) ;; *) fail "$@: does not say '$wanted'" ;; esac
+    [ $code = 2 ] && [ ! -s "$calls" ] || fail "$*: not refused before it called something"
+    case $said in *"$wanted"*) ;; *) fail "$*: does not say '$wanted'" ;; esac
 }
 
 refuse "unknown option '--prefix=/x'" install --prefix=/x
