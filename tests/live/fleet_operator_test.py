@@ -187,7 +187,6 @@ class Orders(OperatorTest):
         slow = redis_lab.Proxy(self.redis.port, lambda said: time.sleep(0.5) or said)
         self.addCleanup(slow.close)
         # looking takes 2.5 s, ordering 1.5 s: each is in time, both are not
-        self.fleet("status", "payments", "--timeout", "3500ms", url=slow.url)
         self.fleet("disable", "payments", "--reason", "x", "--timeout", "3500ms", url=slow.url,
                    code=FAILED)
 
