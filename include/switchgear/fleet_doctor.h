@@ -133,9 +133,10 @@ typedef struct swg_fleet_status {
     uint32_t probes[3];                             /* HALF_OPEN: failed, passed, lost */
     uint32_t quarantined;                           /* reporters */
     uint32_t reserved0;
-    int64_t holdoff_until_ms; /* OPEN, HALF_OPEN: until then no probe is granted, since leases of before a
-                           restart or failover may live; 0: no hold-off */
-    int64_t ramp_until_ms;    /* CLOSED: until then only a share of the calls is admitted; 0: no ramp */
+    int64_t holdoff_until_ms; /* OPEN, HALF_OPEN: until then no probe is granted, since leases of
+                           before a restart or failover may live; 0: no hold-off */
+    int64_t
+        ramp_until_ms; /* CLOSED: until then only a share of the calls is admitted; 0: no ramp */
     uint32_t reserved[2];
 } swg_fleet_status;
 
