@@ -236,7 +236,8 @@ bool swg_fleet_poll(swg_fleet *fleet, swg_fleet_event *event);
 uint64_t swg_fleet_ask(swg_fleet *fleet, const char *circuit, int64_t now_ns);
 
 /* Has an exchange that began after the ticket was given come back? 1: yes, and the circuit's gate
- * says so. 0: not yet. -1: it failed, or there is no connection. */
+ * says so. 0: not yet. -1: it failed, or none will be sent soon: no connection, no memory, or the
+ * wait after an error. */
 int swg_fleet_answered(const swg_fleet *fleet, const char *circuit, uint64_t ticket);
 
 /* ---- operators ----------------------------------------------------------------------------- */
