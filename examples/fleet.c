@@ -78,12 +78,18 @@ static void *carry(void *arg)
 static int join(carrier *c, swg_panel *panel)
 {
     uint64_t seed;
-    char host[41] = "";
+    char host[256]; /* a long name is cut by the fleet's client */
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed ||
-        gethostname(host, sizeof host - 1) != 0) {
+        gethostname(host, sizeof host) != 0) {
         return SWG_ESYS;
     }
-    return swg_fleet_open(&c->fleet, panel, SWG_FLEET(.host = host), seed, swg_clock_ns());
+    const swg_fleet_config *config = SWG_FLEET(.host = host);
+    const char *field, *reason;
+    if (swg_fleet_config_check(config, &field, &reason) != SWG_OK) {
+        fprintf(stderr, "the fleet's %s %s\n", field, reason);
+        return SWG_EINVAL;
+    }
+    return swg_fleet_open(&c->fleet, panel, config, seed, swg_clock_ns());
 }
 
 static swg_verdict call(swg_circuit *circuit, const char *file)

@@ -44,6 +44,15 @@ static void heed(struct net_run *r, const swg_fleet_event *event, int64_t now)
     }
 }
 
+/* The client says it once, until it changes. */
+static void tell_limits(const struct net_run *r, const swg_fleet_event *event)
+{
+    char text[sizeof event->text + 16];
+    snprintf(text, sizeof text, "limits: %s", event->text);
+    if (r->config.trouble)
+        r->config.trouble(r->config.arg, text);
+}
+
 /* True: there were some, after which the client may have something to do. */
 static bool take_events(struct net_run *r, int64_t now)
 {
@@ -51,6 +60,8 @@ static bool take_events(struct net_run *r, int64_t now)
     bool any = false;
     for (; swg_fleet_poll(r->fleet, &event); any = true) {
         heed(r, &event, now);
+        if (event.kind == SWG_FLEET_EVENT_LIMITS)
+            tell_limits(r, &event);
         if (r->url.kind == SWG_FLEET_CLUSTER)
             swg__cluster_event(r, &event, now);
         if (r->config.event)
