@@ -44,15 +44,6 @@ static int evidence_need(const struct client_circuit *c, int64_t now)
     return now >= c->told_at ? SOON : NOTHING;
 }
 
-static bool has_results(const struct client_circuit *c)
-{
-    for (int i = 0; i < CLIENT_LEASES; i++) {
-        if (c->lease[i].state == LEASE_DONE)
-            return true;
-    }
-    return false;
-}
-
 /* What somebody waits for is due: results, of which there are no more than permits were granted,
  * and questions. What the fleet waits for goes first: wishes for permits, what a server may have
  * lost, what it is about to lose. */
@@ -60,7 +51,7 @@ static int need_of(const struct client_circuit *c, int64_t now)
 {
     bool timed = c->state == SWG_STEP_FORCED || c->state == SWG_STEP_DISABLED;
 
-    if (c->asked || has_results(c))
+    if (c->asked || swg__client_has_results(c))
         return DUE;
     if (swg__client_wants(c, now) > 0 || (c->claim && c->state != SWG_STEP_CLOSED))
         return FIRST;
