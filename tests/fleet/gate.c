@@ -539,7 +539,8 @@ START_TEST(nonsense_is_refused)
     ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.mode = 9), NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.mode = SWG_GATE_RAMP), NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.permits = 32), NULL), SWG_EINVAL);
-    ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.round = SWG_GATE_ROUND_MAX + 1), NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.round = SWG_GATE_ROUND_MAX + 1), NULL),
+                     SWG_EINVAL);
     ck_assert_int_eq(swg_gate_set(b->circuit, NULL, NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_set(NULL, GATE(.mode = 0), NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_read(b->circuit, 0, NULL), SWG_EINVAL);

@@ -1,6 +1,6 @@
-/* The claim on a panel. Three handles that all want to follow an owner who has died, who is about to
- * give it back, or who has fallen silent and comes again: under every interleaving one of them has
- * it in the end, and nobody else believes to. */
+/* The claim on a panel. Three handles that all want to follow an owner who has died, who is about
+ * to give it back, or who has fallen silent and comes again: under every interleaving one of them
+ * has it in the end, and nobody else believes to. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
