@@ -151,7 +151,8 @@ int swg_fleet_open(swg_fleet **fleet, swg_panel *panel, const swg_fleet_config *
  * than is worth it (200 ms, say). What is not told counts in the fleet as lost (expiry_limit) once
  * the leases run out: probes whose calls are under way, permits while there is no connection, and
  * everything if this is left out. What was reported of calls stays for its window, and the host is
- * counted as a reporter for some seconds more. swg_fleet_run() does this when it is told to stop. */
+ * counted as a reporter for some seconds more. swg_fleet_run() does this when it is told to stop.
+ */
 bool swg_fleet_leave(swg_fleet *fleet, int64_t now_ns);
 
 /* Closes, and gives the panel back. Permits still in a gate go, and that gate with them; gates that

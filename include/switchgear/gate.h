@@ -4,7 +4,8 @@
  * A call goes if the gate AND the circuit's own breaker let it. An authority publishes a gate with
  * swg_gate_set() and looks at what came of it with swg_gate_read(). A gate that is not published
  * anew loses its hold SWG_GATE_GRACE_MS after its time: an authority that died locks nobody out.
- * One authority a panel: swg_gate_claim() says whose turn it is. What each mode does: docs/design/semantics.md, "Fleet". */
+ * One authority a panel: swg_gate_claim() says whose turn it is. What each mode does:
+ * docs/design/semantics.md, "Fleet". */
 #ifndef SWITCHGEAR_GATE_H
 #define SWITCHGEAR_GATE_H
 

@@ -16,7 +16,8 @@
 _Static_assert((int)SWG_GATE_FORCED == (int)SWG__GATE_FORCED, "one set of modes");
 _Static_assert(SWG_GATE_GRACE_MS *SWG__NS_PER_MS == SWG__GATE_GRACE_NS, "one grace");
 _Static_assert(SWG_GATE_CLAIM_MS *SWG__NS_PER_MS == SWG__CLAIM_NS, "one time to keep a claim");
-_Static_assert(SWG_GATE_UNTIL_MAX_NS == (int64_t)SWG__GATE_MS_MASK * SWG__NS_PER_MS, "every time fits");
+_Static_assert(SWG_GATE_UNTIL_MAX_NS == (int64_t)SWG__GATE_MS_MASK * SWG__NS_PER_MS,
+               "every time fits");
 _Static_assert(SWG_GATE_ROUND_MAX == SWG__GATE_LOW_MASK, "every round fits");
 _Static_assert(SWG_GATE_RAMP_MAX_MS / SWG__GATE_RAMP_STEP_MS <= SWG__GATE_LOW_MASK, "every ramp");
 

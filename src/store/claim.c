@@ -66,8 +66,7 @@ bool swg__claim_give(swg_panel *panel, uint64_t claim)
 {
     /* the turn stays, so that no two claims are the same word */
     return is_ours(panel, claim) &&
-           swg__cas_seq_u64(&panel->block.header->claim, &claim,
-                            claim & TURN_MASK << TURN_SHIFT);
+           swg__cas_seq_u64(&panel->block.header->claim, &claim, claim & TURN_MASK << TURN_SHIFT);
 }
 
 int32_t swg__claim_owner(const swg_panel *panel, int64_t now_ns, int64_t *kept_ns)
