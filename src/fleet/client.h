@@ -76,7 +76,7 @@ struct client_circuit {
     /* The view: what the fleet last said. */
     int64_t epoch;
     int state;
-    bool known;         /* the fleet was asked about it and has answered */
+    bool known;         /* the fleet has said something of it */
     int64_t since;      /* when we took it */
     int64_t until;      /* end of OPEN, FORCED, DISABLED */
     int64_t ramp_until; /* CLOSED: traffic comes back until then */
@@ -102,7 +102,8 @@ struct client_circuit {
     int unused;            /* grants given back in this period */
     bool failed;           /* a probe of ours did, in this period */
     uint64_t refused, told_refused, sent_refused;
-    int64_t refused_at;
+    int64_t refused_at, closed_at; /* last call turned away; when the circuit last closed */
+    int64_t longest;               /* between two calls turned away since */
     int64_t wait_until, quarantine_until;
 
     /* The request under way. */
@@ -117,6 +118,7 @@ struct client_shard {
     char tag[64];
     swg_fleet_mode mode;
     int64_t mode_since, started, last_sync, due, upkeep;
+    int64_t owed; /* since when a reply is; 0: none */
     int64_t pace, round_trip;
     int64_t cursor, reporters;
     char server[41];
@@ -177,7 +179,9 @@ struct swg_fleet {
     int64_t phase; /* when rounds began */
     uint64_t salt;
     int64_t words, words_at; /* entries there is leave for, in thousandths, and since when */
-    uint64_t journal;        /* read so far */
+    uint32_t turn, dry; /* the shard that begins; the first for which none was left, or SWG_NONE */
+    uint64_t journal;   /* read so far */
+    bool probing;       /* there may be leases */
     int64_t opened, watch, ping;
     uint32_t channels; /* confirmed on the ear */
     struct client_circuit **circuits;
@@ -262,10 +266,11 @@ void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now
 void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t now);
 void swg__client_leave(swg_fleet *fleet, struct client_circuit *c, int64_t now);
 void swg__client_retire(const struct client_circuit *c);
-bool swg__client_has_results(const struct client_circuit *c);
 void swg__client_granted(swg_fleet *fleet, struct client_circuit *c, const struct swg_step_grant *g,
                          int64_t sent_at, int64_t now);
 int swg__client_results(struct client_circuit *c, int64_t seq, struct swg_step_entry *entry);
+bool swg__client_has_results(const struct client_circuit *c);
+void swg__client_results_due(swg_fleet *fleet, int64_t now);
 void swg__client_acknowledged(swg_fleet *fleet, struct client_circuit *c, int64_t seq);
 int swg__client_wants(const struct client_circuit *c, int64_t now);
 int swg__client_permits(const struct client_circuit *c, int64_t now, int64_t *deadline);

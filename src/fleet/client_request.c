@@ -12,7 +12,7 @@
 #define WORDS_S_MAX 1000
 #define WORDS_MAX 128
 
-enum { NOTHING, SOON, NOW, FIRST, DUE };
+enum { NOTHING, SOON, NOW, LATE, FIRST, DUE };
 
 static bool same(const struct client_sums *a, const struct client_sums *b)
 {
@@ -37,16 +37,18 @@ static int evidence_need(const struct client_circuit *c, int64_t now)
     if (same(&c->sums, &c->told) && !turned &&
         ((c->sums.n == 0 && !c->is_open) || now < c->told_at))
         return NOTHING;
-    if (turned || ((!trouble || c->told.n > 0) && is_late(c, now)))
+    if (turned)
         return FIRST;
+    if ((!trouble || c->told.n > 0) && is_late(c, now))
+        return LATE;
     if (trouble && !same(&c->sums, &c->told))
         return NOW;
     return now >= c->told_at ? SOON : NOTHING;
 }
 
 /* What somebody waits for is due: results, of which there are no more than permits were granted,
- * and questions. What the fleet waits for goes first: wishes for permits, what a server may have
- * lost, what it is about to lose. */
+ * and questions. What the fleet waits for goes first: wishes for permits, a breaker that turned,
+ * what a server may have lost; then what it is about to lose. */
 static int need_of(const struct client_circuit *c, int64_t now)
 {
     bool timed = c->state == SWG_STEP_FORCED || c->state == SWG_STEP_DISABLED;
@@ -119,6 +121,14 @@ static void gather_words(swg_fleet *fleet, const struct client_shard *shard, int
     fleet->words_at = now;
 }
 
+/* What the fleet waits for may be said on credit: the shards of a round share what there is, and
+ * the ordinary trouble of one must not silence what another has to say first. */
+static bool has_leave(const swg_fleet *fleet, int need)
+{
+    return need == DUE || fleet->words >= 1000 ||
+           (need == FIRST && fleet->words > -WORDS_MAX * INT64_C(1000));
+}
+
 /* Circuits take turns where there are more than fit. */
 static void add_entries(swg_fleet *fleet, struct client_shard *shard, int need, int64_t now)
 {
@@ -131,7 +141,7 @@ static void add_entries(swg_fleet *fleet, struct client_shard *shard, int need, 
 
         if (c->need != need)
             continue;
-        if (need < DUE && fleet->words < 1000)
+        if (!has_leave(fleet, need))
             return;
         fleet->words -= need < DUE ? 1000 : 0;
         c->need = NOTHING;
