@@ -81,17 +81,21 @@ static void trouble(void *arg, const char *what)
 static int join(carrier *c)
 {
     uint64_t seed;
-    char host[41] = "";
+    char host[256]; /* a long name is cut by the fleet's client */
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed ||
-        gethostname(host, sizeof host - 1) != 0) {
+        gethostname(host, sizeof host) != 0) {
         return SWG_ESYS;
     }
-    return swg_fleet_open(
-        &c->fleet, c->panel,
+    const swg_fleet_config *config =
         SWG_FLEET(.host = host, .user = c->parts.user[0] != '\0' ? c->parts.user : NULL,
                   .password = c->parts.password[0] != '\0' ? c->parts.password : NULL,
-                  .database = c->parts.database),
-        seed, swg_clock_ns());
+                  .database = c->parts.database);
+    const char *field, *reason;
+    if (swg_fleet_config_check(config, &field, &reason) != SWG_OK) {
+        fprintf(stderr, "the fleet's %s %s\n", field, reason);
+        return SWG_EINVAL;
+    }
+    return swg_fleet_open(&c->fleet, c->panel, config, seed, swg_clock_ns());
 }
 
 /* The panel's client, whenever there is no other. */

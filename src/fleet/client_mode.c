@@ -69,7 +69,17 @@ static void go_local(swg_fleet *fleet, struct client_shard *shard, int64_t now)
     swg__client_publish_all(fleet, shard, now);
 }
 
-/* Gates are set anew before they lose their hold, for as long as a shard's mode says they hold. */
+/* A gate is set anew before it loses its hold, for as long as the shard's mode says that it holds. */
+static void uphold(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    swg_gate_reading reading;
+
+    for (uint32_t i = 0; i < shard->count; i++)
+        swg__client_collect(fleet, fleet->circuits[shard->circuits[i]], now, &reading);
+    swg__client_publish_all(fleet, shard, now);
+    shard->upkeep = now + UPKEEP_NS;
+}
+
 void swg__client_mode_tick(swg_fleet *fleet, struct client_shard *shard, int64_t now)
 {
     if (shard->owed == 0 && !shard->inflight && now >= shard->due)
@@ -83,8 +93,7 @@ void swg__client_mode_tick(swg_fleet *fleet, struct client_shard *shard, int64_t
         swg__client_mode_set(fleet, shard, SWG_FLEET_STALE, now);
         swg__client_publish_all(fleet, shard, now);
     } else if (now >= shard->upkeep) {
-        swg__client_publish_all(fleet, shard, now);
-        shard->upkeep = now + UPKEEP_NS;
+        uphold(fleet, shard, now);
     }
 }
 

@@ -182,10 +182,14 @@ void swg__client_retire(const struct client_circuit *c)
         swg_gate_set(c->circuit, &gate, NULL);
 }
 
+/* A lease may be shorter than lease_ms says, by the circuit's wait or by others' limits; without
+ * anything left of it no probe would ever go, and the fleet never close. */
 static int64_t margin(const swg_fleet *fleet, int64_t ttl)
 {
-    return fleet->config.margin_ms > 0 ? (int64_t)fleet->config.margin_ms * MS
-                                       : swg__client_max(ttl / 10, MS);
+    int64_t asked = fleet->config.margin_ms > 0 ? (int64_t)fleet->config.margin_ms * MS
+                                                : swg__client_max(ttl / 10, MS);
+
+    return swg__client_min(asked, ttl / 2);
 }
 
 /* A circuit with little traffic holds its permits longer each time nobody came for them. */
@@ -262,7 +266,7 @@ int swg__client_wants(const struct client_circuit *c, int64_t now)
     int room = 0;
 
     if (now < c->wait_until || now < c->quarantine_until || c->given > 0 ||
-        (!is_awaited(c, now) && !c->asked))
+        (!is_awaited(c, now) && !c->wish))
         return 0;
     if (c->state != SWG_STEP_HALF && (c->state != SWG_STEP_OPEN || now < c->until))
         return 0;
@@ -270,7 +274,7 @@ int swg__client_wants(const struct client_circuit *c, int64_t now)
         room += c->lease[i].state == LEASE_FREE;
         returns |= c->lease[i].state == LEASE_DONE && c->lease[i].outcome == SWG_STEP_UNUSED;
     }
-    if (missed == 0 && ((c->unused > 0 && !returns) || c->asked))
+    if (missed == 0 && ((c->unused > 0 && !returns) || c->wish))
         missed = 1;
     room = (int)swg__client_min(room, CLIENT_WANT);
     return (int)swg__client_min((int64_t)swg__client_min((int64_t)missed, CLIENT_WANT), room);

@@ -99,10 +99,10 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
     }
     e->want = swg__client_wants(c, now);
     e->rev = c->rev;
-    e->has_config = c->offer;
+    e->has_config = c->sent_offer = c->offer;
     e->config = c->config;
     swg__client_results(c, seq, e);
-    c->asked = false;
+    c->asked = c->wish = false;
     c->sent_seq = seq;
     c->sent_epoch = c->epoch;
     c->sent_sums = c->sums;
@@ -173,22 +173,28 @@ static bool ask_once(swg_fleet *fleet, uint32_t link, int64_t now)
     return swg__client_put(fleet, link, EXPECT_OK, 0, now);
 }
 
+static bool put(swg_fleet *fleet, const struct client_shard *shard, int64_t now)
+{
+    struct swg_wire_clock clock = {0, ""};
+
+    if (shard->sent_once && !ask_once(fleet, shard->sent_link, now))
+        return false;
+    swg_wire_sync(&fleet->wire, swg_fleet_sync_sha1, shard->tag, clock, &fleet->request);
+    return swg__client_put(fleet, shard->sent_link, EXPECT_SYNC, shard->number, now);
+}
+
 /* One request under way a shard; a new number for each, said again or not. */
 void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t now)
 {
     bool once = shard->once != SWG_NONE;
-    uint32_t link = once ? shard->once : shard->link;
-    struct swg_wire_clock clock = {0, ""};
 
-    shard->once = SWG_NONE;
     shard->sent_once = once;
-    shard->sent_link = link;
+    shard->sent_link = once ? shard->once : shard->link;
+    shard->once = SWG_NONE;
     shard->seq = ++fleet->seq;
     build(fleet, shard, now);
-    if (once && !ask_once(fleet, link, now))
-        return;
-    swg_wire_sync(&fleet->wire, swg_fleet_sync_sha1, shard->tag, clock, &fleet->request);
-    if (!swg__client_put(fleet, link, EXPECT_SYNC, shard->number, now)) {
+    if (!put(fleet, shard, now)) { /* no memory: nothing is on its way, so nobody waits for it */
+        swg__client_ask_done(shard, false, now);
         shard->due = now + shard->pace;
         return;
     }
