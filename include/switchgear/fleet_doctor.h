@@ -39,7 +39,9 @@ typedef struct swg_fleet_redis {
     uint32_t shards; /* of the namespace, to 256; 0: as many as its hosts use. Where there are none
                         yet and little is stored, 16 */
     uint32_t reserved;
-    char *trouble; /* NULL, or room for SWG_FLEET_TROUBLE_MAX bytes: why it failed, in words */
+    char *trouble; /* NULL, or room for SWG_FLEET_TROUBLE_MAX bytes: why it failed, in words. After
+                      SWG_OK "", or why less may have been seen than there is: a namespace with
+                      nothing in it, other shards than hosts use, a circuit in two shards */
 } swg_fleet_redis;
 #define SWG_FLEET_REDIS(...) (&(swg_fleet_redis){.size = sizeof(swg_fleet_redis), __VA_ARGS__})
 
@@ -130,7 +132,12 @@ typedef struct swg_fleet_status {
     uint32_t leases;                                /* HALF_OPEN: probes out */
     uint32_t probes[3];                             /* HALF_OPEN: failed, passed, lost */
     uint32_t quarantined;                           /* reporters */
-    uint32_t reserved[7];
+    uint32_t reserved0;
+    int64_t holdoff_until_ms; /* OPEN, HALF_OPEN: until then no probe is granted, since leases of
+                           before a restart or failover may live; 0: no hold-off */
+    int64_t
+        ramp_until_ms; /* CLOSED: until then only a share of the calls is admitted; 0: no ramp */
+    uint32_t reserved[2];
 } swg_fleet_status;
 
 /* Reads the circuits of these names, in this order, or with `count` 0 all of them, by name.
