@@ -1,8 +1,8 @@
 /* What the transport and operators are told.
  *
- * Keeps: what somebody must act upon (a link to close, a place to go, the answer to an order) waits
- * in a place of its own until it is polled, and is handed out first; only talk, changes of mode and
- * errors, can be dropped. */
+ * Keeps: what somebody must act upon (the end, a link to close, a place to go, the answer to an
+ * order) waits in a place of its own until it is polled, and is handed out first; only talk,
+ * changes of mode and errors, can be dropped. */
 #include "fleet/client.h"
 
 /* The oldest talk goes. */
@@ -63,8 +63,8 @@ bool swg_fleet_poll(swg_fleet *fleet, swg_fleet_event *event)
 {
     if (!fleet || !event)
         return false;
-    if (fleet->pressing &&
-        (link_presses(fleet, event) || shard_presses(fleet, event) || order_presses(fleet, event)))
+    if (fleet->pressing && (hand_out(&fleet->end, event) || link_presses(fleet, event) ||
+                            shard_presses(fleet, event) || order_presses(fleet, event)))
         return true;
     fleet->pressing = false;
     if (fleet->events_head == fleet->events_tail)

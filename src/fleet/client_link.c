@@ -352,6 +352,8 @@ int swg_fleet_feed(swg_fleet *fleet, uint32_t number, const void *bytes, size_t 
         return SWG_EINVAL;
     if (link->gave_up)
         return SWG_EPROTO;
+    if (!swg__client_rules(fleet, now))
+        return SWG_OK;
     fleet->stats.bytes_in += count;
     if (!swg__reader_feed(&link->reader, bytes, count))
         result = SWG_ENOMEM;

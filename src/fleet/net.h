@@ -72,6 +72,7 @@ struct net_run {
     swg_fleet_run_config config;
     swg_fleet_url url;
     bool lent_user, lent_password, lent_database; /* the URL's, to the client */
+    int result;                                   /* not SWG_OK: it has to end */
     int64_t look_ns;
     struct net_told told;
     struct net_line *lines;
