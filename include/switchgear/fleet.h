@@ -280,7 +280,10 @@ typedef struct swg_fleet_circuit_snapshot {
     uint64_t calls, failures, slow; /* what we last said of it */
     int64_t wait_ns;                /* no permits before (hold-off, quarantine); 0: none */
     int64_t quarantine_ns;
-    uint64_t reserved[4];
+    uint32_t cause; /* enum swg_cause: why it came to this state; of no history 0. One that a newer
+                       client told Redis is "unknown" to swg_cause_name() */
+    uint32_t reserved_cause;
+    uint64_t reserved[3];
 } swg_fleet_circuit_snapshot;
 
 /* Errors: SWG_EINVAL; SWG_ENOENT (no such circuit here). */

@@ -76,6 +76,7 @@ struct client_circuit {
     /* The view: what the fleet last said. */
     int64_t epoch;
     int state;
+    int cause;          /* enum swg_cause, or one of a newer library's */
     bool known;         /* the fleet was asked about it and has answered */
     int64_t since;      /* when we took it */
     int64_t until;      /* end of OPEN, FORCED, DISABLED */

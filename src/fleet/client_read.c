@@ -102,6 +102,7 @@ int swg_fleet_read_circuit(const swg_fleet *fleet, const char *circuit,
         .slow = (uint64_t)c->told.s,
         .wait_ns = c->wait_until,
         .quarantine_ns = c->quarantine_until,
+        .cause = (uint32_t)c->cause,
     };
     count_leases(c, s);
     return SWG_OK;

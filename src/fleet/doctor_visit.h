@@ -88,6 +88,20 @@ uint32_t swg__visit_count(const visit_shard shards[SWG_FLEET_SHARDS_MAX], uint32
 /* 1 to SWG_NAME_MAX printable characters without a space */
 bool swg__is_name(const char *name);
 
+/* ---- doctor_state.c ---- */
+
+/* Numbers separated by bars, nothing else: how many there were; 0: more than `room`, or no such
+ * text. */
+int swg__read_numbers(const char *text, int64_t *values, int room);
+
+/* A circuit's value in `<tag>:st`; false: it is not the fleet's. */
+typedef struct visit_state {
+    int64_t epoch, until_us;
+    uint32_t state, backoff, cause;
+    swg_fleet_trip trip;
+} visit_state;
+bool swg__read_state(visit_state *s, const char *text);
+
 /* ---- doctor_audit.c ---- */
 
 /* A row of the audit; false: it is not the fleet's. */

@@ -320,7 +320,7 @@ class Status(OperatorTest):
         done = self.fleet("status", code=FAILED)
         self.assertIn("not the fleet's", done.stderr)
         self.redis.cli("DEL", "swg1:{default:0}:st")
-        self.redis.cli("HSET", "swg1:{default:0}:st", "a\nb", "4096|0|0|0", "ok", "4096|0|0|0")
+        self.redis.cli("HSET", "swg1:{default:0}:st", "a\nb", "4096|0|0|0|0|0|0|0|0|0|0|0", "ok", "4096|0|0|0|0|0|0|0|0|0|0|0")
         self.assertEqual([c["circuit"] for c in self.json("status")["circuits"]], ["ok"])
         self.redis.cli("LPUSH", "swg1:{default:0}:a", "1|4096|x|0|3|1|w\x1b[2J|r")
         done = self.fleet("audit", code=FAILED)
