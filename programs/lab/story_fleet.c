@@ -12,7 +12,6 @@
 typedef struct view {
     const pending *first;
     unsigned calls, failures; /* of all who took it */
-    int open;                 /* own breakers that were */
     char who[96];             /* "B first, A 4 ms, C 11 ms" */
 } view;
 
@@ -35,15 +34,6 @@ static void add_member(view *v, const pending *p)
                  (double)later_ns / 1e6);
 }
 
-static void count_open(view *v)
-{
-    const world *w = v->first->member->world;
-    for (int i = 0; i < STAGE_INSTANCES; i++) {
-        const standing *s = &w->instances[i].standing;
-        v->open += s->own != SWG_CLOSED && s->own_since_ns <= v->first->event.at_ns;
-    }
-}
-
 /* An instance that hears of it much later is told apart. */
 static void gather(lab *l, int at, view *v)
 {
@@ -55,7 +45,6 @@ static void gather(lab *l, int at, view *v)
         p->told = true;
         add_member(v, p);
     }
-    count_open(v);
 }
 
 static const char *why(char text[EVIDENCE_MAX], const view *v)
@@ -72,7 +61,7 @@ static const char *why(char text[EVIDENCE_MAX], const view *v)
     else if (e->to == SWG_CLOSED)
         snprintf(text, EVIDENCE_MAX, "closed");
     else
-        snprintf(text, EVIDENCE_MAX, "%d of %d own breakers open", v->open, STAGE_INSTANCES);
+        evidence_text(text, e);
     return text;
 }
 

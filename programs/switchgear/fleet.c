@@ -292,11 +292,13 @@ static const cli_command commands[] = {
     {
         .name = "status",
         .summary = "The circuits of the fleet as Redis holds them.",
-        .details = "Reads only. Through a pipe, tab-separated: name, state, since, until, backoff; "
-                   "reporters that have calls, "
-                   "that see it bad, whose own breaker is open; calls, failures, slow ones, local "
-                   "failures; probes out, passed, failed, lost; quarantined, revision, epoch, "
-                   "shard. " PASSWORD,
+        .details =
+            "Reads only. Through a pipe, tab-separated: name, state, since, until, backoff; "
+            "reporters that have calls, "
+            "that see it bad, whose own breaker is open; calls, failures, slow ones, local "
+            "failures; probes out, passed, failed, lost; quarantined, revision, epoch, "
+            "shard; cause; cause, calls, failures, slow ones, hosts that were "
+            "bad, had their own breaker open, reported when it last opened by itself. " PASSWORD,
         .exits = {EXITS, [CLI_FAILED] = FAILED,
                   [CLI_NO_CIRCUIT] = "a circuit that was named is not known; none is shown"},
         .example = "switchgear fleet status redis://10.0.0.5:6379 payments",

@@ -30,9 +30,9 @@ bool swg__read_state(visit_state *s, const char *text)
     enum { ALL = 12 };
     int64_t v[ALL];
 
-    if (swg__read_numbers(text, v, ALL) != ALL || v[1] > SWG_FLEET_DISABLED ||
-        v[3] > UINT32_MAX || v[4] > CAUSE_MAX || v[5] > CAUSE_MAX || v[9] > UINT32_MAX ||
-        v[10] > UINT32_MAX || v[11] > UINT32_MAX)
+    if (swg__read_numbers(text, v, ALL) != ALL || v[1] > SWG_FLEET_DISABLED || v[3] > UINT32_MAX ||
+        v[4] > CAUSE_MAX || v[5] > CAUSE_MAX || v[9] > UINT32_MAX || v[10] > UINT32_MAX ||
+        v[11] > UINT32_MAX)
         return false;
     *s = (visit_state){.epoch = v[0],
                        .until_us = v[2],

@@ -135,7 +135,7 @@ class Orders(OperatorTest):
                          r"^undo: switchgear fleet release .* mailer --reason 'undo: x'\n$")
         rows = self.fleet("status").stdout.splitlines()
         self.assertEqual(len(rows), 1)
-        self.assertEqual(len(rows[0].split("\t")), 20)
+        self.assertEqual(len(rows[0].split("\t")), 28)
         self.assertRegex(rows[0], rf"^mailer\tforced_open\t{TIME}\t{TIME}\t0\t0\t")
 
     def test_on_a_terminal(self):
