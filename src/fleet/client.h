@@ -172,6 +172,7 @@ struct swg_fleet {
     char *user, *password;
     redisReplyObjectFunctions functions, usual;
     uint64_t random;
+    uint64_t causes[SWG_CAUSE_COUNT + 1]; /* of transitions; the last: of those we do not know */
     int64_t seq, rescan;
     int64_t phase; /* when rounds began */
     uint64_t salt;

@@ -92,6 +92,7 @@ static void journal(swg_fleet *fleet, const struct client_circuit *c, int from,
 
     put_evidence(&event, c, trip);
     fleet->stats.transitions++;
+    fleet->causes[c->cause < SWG_CAUSE_COUNT ? c->cause : SWG_CAUSE_COUNT]++;
     swg_gate_record(fleet->panel, c->circuit, &event);
 }
 

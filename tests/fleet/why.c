@@ -370,6 +370,32 @@ START_TEST(the_journal_has_cause_evidence_and_limit)
 }
 END_TEST
 
+static void count_is(const char *cause, unsigned count)
+{
+    char page[32768], line[128];
+    size_t used = swg_fleet_metrics_write(fleet, now, 1, page, sizeof page);
+
+    ck_assert_uint_lt(used, sizeof page);
+    snprintf(line, sizeof line, "fleet_transitions_total{space=\"default\",cause=\"%s\"} %u\n",
+             cause, count);
+    ck_assert_msg(strstr(page, line) != NULL, "no %s", line);
+}
+
+START_TEST(transitions_are_counted_by_cause)
+{
+    told("9", "1", "1", "1|210|145|3|2|0|3");
+    told("10", "2", "5", "1|210|145|3|2|0|3");
+    told("11", "1", "7", "1|210|145|3|2|0|3");
+    told("12", "2", "5", "1|210|145|3|2|0|3");
+    told("13", "0", "77", "1|210|145|3|2|0|3");
+    count_is("failure_rate", 1);
+    count_is("wait_over", 2);
+    count_is("probes_failed", 1);
+    count_is("unknown", 1);
+    count_is("claim", 0);
+}
+END_TEST
+
 /* What a newer library may say, and sums beyond what an event holds. */
 START_TEST(causes_nobody_knows_yet_and_sums_too_large)
 {
@@ -465,6 +491,7 @@ static Suite *suite(void)
     suite_add_tcase(s, step);
     tcase_add_checked_fixture(one, start, stop);
     tcase_add_test(one, the_journal_has_cause_evidence_and_limit);
+    tcase_add_test(one, transitions_are_counted_by_cause);
     tcase_add_test(one, causes_nobody_knows_yet_and_sums_too_large);
     suite_add_tcase(s, one);
     tcase_set_timeout(all, 60);
