@@ -49,8 +49,8 @@ typedef struct swg_fleet_config {
     uint64_t reporter;    /* the panel's own (gate.h): a client that follows another on the panel
                              counts as the same host. Else random, and never used before */
     uint32_t interval_ms; /* 50; 10 to 10 000: exchange so often, or seldomer if Redis says so */
-    uint32_t stale_ms;    /* 300; at least 3 intervals: no reply for so long, no new probe */
-    uint32_t local_ms;    /* 1 000; more than stale_ms: no reply for so long, on our own */
+    uint32_t stale_ms;    /* 300; at least 3 intervals: a reply owed for so long, no new probe */
+    uint32_t local_ms;    /* 1 000; more than stale_ms: a reply owed for so long, on our own */
     uint32_t timeout_ms;  /* 500; 10 to 60 000: no reply to a request, the link is given up */
     uint32_t margin_ms;   /* 10 % of a lease, at least 1: leases end so much earlier here */
     uint32_t links;       /* shards, at most 64; 1 to 64: masters of a Redis Cluster at a time */
@@ -80,7 +80,7 @@ typedef struct swg_fleet_config {
 #define SWG_FLEET_MODES(X)                                                                         \
     X(SWG_FLEET_JOINING, 0, "joining") /* no reply yet: circuits decide on their own */            \
     X(SWG_FLEET_FLEET, 1, "fleet")                                                                 \
-    X(SWG_FLEET_STALE, 2, "stale")   /* no reply for stale_ms: views hold, no new probes */        \
+    X(SWG_FLEET_STALE, 2, "stale")   /* a reply is owed for stale_ms: views hold, no new probes */ \
     X(SWG_FLEET_LOCAL, 3, "local")   /* for local_ms: open ones to their time, then on our own */  \
     X(SWG_FLEET_REJOIN, 4, "rejoin") /* back, or another server: saying what we know */
 #define SWG_FLEET_MODE_COUNT 5

@@ -24,8 +24,8 @@ typedef struct swg_strict_counts {
     uint64_t asked;
     uint64_t answered; /* in time */
     uint64_t late;     /* the budget was over first */
-    uint64_t failed;   /* no connection, an error, a circuit the client has not found yet, nobody
-                          runs the client: no time was lost */
+    uint64_t failed;   /* no connection, an error or the wait after one, no memory, a circuit the
+                          client has not found yet, nobody runs the client: no time was lost */
     uint64_t reserved[4];
 } swg_strict_counts;
 

@@ -287,6 +287,18 @@ static int64_t tick_shard(swg_fleet *fleet, struct client_shard *shard, int64_t 
     return swg__client_min(can ? shard->due : NEVER, swg__client_mode_deadline(fleet, shard));
 }
 
+/* Shards share what may be said in a second: each round another one begins. */
+static int64_t tick_shards(swg_fleet *fleet, int64_t now)
+{
+    const int64_t shards = fleet->config.shards, pace = fleet->shards[0].pace;
+    const int64_t round = (now - fleet->phase + pace / 2) / pace, begin = round % shards + shards;
+    int64_t next = NEVER;
+
+    for (int64_t i = 0; i < shards; i++)
+        next = swg__client_min(next, tick_shard(fleet, &fleet->shards[(begin + i) % shards], now));
+    return next;
+}
+
 int64_t swg_fleet_tick(swg_fleet *fleet, int64_t now)
 {
     int64_t next;
@@ -298,8 +310,7 @@ int64_t swg_fleet_tick(swg_fleet *fleet, int64_t now)
     next = swg__client_min(fleet->rescan, swg__client_watch(fleet, now));
     next = swg__client_min(next, swg__client_order_tick(fleet, now));
     next = swg__client_min(next, swg__client_ear_tick(fleet, now));
-    for (uint32_t i = 0; i < fleet->config.shards; i++)
-        next = swg__client_min(next, tick_shard(fleet, &fleet->shards[i], now));
+    next = swg__client_min(next, tick_shards(fleet, now));
     for (uint32_t i = 0; i < fleet->config.links; i++)
         next = swg__client_min(next, swg__client_link_tick(fleet, i, now));
     return next;

@@ -77,7 +77,7 @@ struct client_circuit {
     int64_t epoch;
     int state;
     int cause;          /* enum swg_cause, or one of a newer library's */
-    bool known;         /* the fleet was asked about it and has answered */
+    bool known;         /* the fleet has said something of it */
     int64_t since;      /* when we took it */
     int64_t until;      /* end of OPEN, FORCED, DISABLED */
     int64_t ramp_until; /* CLOSED: traffic comes back until then */
@@ -103,12 +103,14 @@ struct client_circuit {
     int unused;            /* grants given back in this period */
     bool failed;           /* a probe of ours did, in this period */
     uint64_t refused, told_refused, sent_refused;
-    int64_t refused_at;
+    int64_t refused_at, closed_at; /* last call turned away; when the circuit last closed */
+    int64_t longest;               /* between two calls turned away since */
     int64_t wait_until, quarantine_until;
 
     /* The request under way. */
     bool claim; /* say what we know, whether or not there is news */
-    bool asked; /* the same, and a permit is wished for */
+    bool asked; /* the same, and somebody waits for the answer */
+    bool wish;  /* for a permit: somebody asks who will call */
     int64_t sent_seq, sent_epoch;
     int need;
 };
@@ -118,6 +120,7 @@ struct client_shard {
     char tag[64];
     swg_fleet_mode mode;
     int64_t mode_since, started, last_sync, due, upkeep;
+    int64_t owed; /* since when a reply is; 0: none */
     int64_t pace, round_trip;
     int64_t cursor, reporters;
     char server[41];
@@ -177,7 +180,9 @@ struct swg_fleet {
     int64_t phase; /* when rounds began */
     uint64_t salt;
     int64_t words, words_at; /* entries there is leave for, in thousandths, and since when */
-    uint64_t journal;        /* read so far */
+    uint32_t turn, dry; /* the shard that begins; the first for which none was left, or SWG_NONE */
+    uint64_t journal;   /* read so far */
+    bool probing;       /* there may be leases */
     int64_t opened, watch, ping;
     uint32_t channels; /* confirmed on the ear */
     struct client_circuit **circuits;
@@ -234,7 +239,8 @@ bool swg__client_hint(swg_fleet *fleet, const redisReply *reply, int64_t now);
 int64_t swg__client_ear_tick(swg_fleet *fleet, int64_t now);
 int64_t swg__client_watch(swg_fleet *fleet, int64_t now);
 
-/* client_ask.c */
+/* client_ask.c: as swg_fleet_ask(), but nobody will call, so no permit is wished for */
+uint64_t swg__client_tell(swg_fleet *fleet, const char *circuit, int64_t now);
 void swg__client_ask_sent(const swg_fleet *fleet, struct client_shard *shard);
 void swg__client_ask_done(struct client_shard *shard, bool answered, int64_t now);
 
@@ -256,6 +262,8 @@ void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t no
 void swg__client_granted(swg_fleet *fleet, struct client_circuit *c, const struct swg_step_grant *g,
                          int64_t sent_at, int64_t now);
 int swg__client_results(struct client_circuit *c, int64_t seq, struct swg_step_entry *entry);
+bool swg__client_has_results(const struct client_circuit *c);
+void swg__client_results_due(swg_fleet *fleet, int64_t now);
 void swg__client_acknowledged(swg_fleet *fleet, struct client_circuit *c, int64_t seq);
 int swg__client_wants(const struct client_circuit *c, int64_t now);
 int swg__client_permits(const struct client_circuit *c, int64_t now, int64_t *deadline);

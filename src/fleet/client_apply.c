@@ -129,6 +129,7 @@ static void take_view(swg_fleet *fleet, struct client_circuit *c, const struct s
         set_times(c, v, now);
         return;
     }
+    c->known = true;
     c->epoch = v->epoch;
     c->state = v->state;
     c->cause = v->cause;
@@ -136,8 +137,11 @@ static void take_view(swg_fleet *fleet, struct client_circuit *c, const struct s
     set_times(c, v, now);
     if (from != c->state)
         journal(fleet, c, from, &v->trip, now);
-    if (c->state == SWG_STEP_CLOSED)
+    if (c->state == SWG_STEP_CLOSED) {
         c->told_refused = c->refused;
+        c->closed_at = now;
+        c->longest = 0;
+    }
     close_ours(fleet, c, from, now);
     swg__client_forget_leases(c);
     c->round = (c->round + 1) & SWG_GATE_ROUND_MAX;
@@ -242,10 +246,12 @@ static void apply_header(swg_fleet *fleet, struct client_shard *shard, int64_t n
         shard->due = now;
 }
 
-/* Another server may hold less, or more, than the one before. */
+/* Another server may hold less, or more, than the one before; so may the same one, if somebody has
+ * emptied it: then it has not come as far as it had. */
 static bool other_server(const swg_fleet *fleet, const struct client_shard *shard)
 {
-    return shard->server[0] && strcmp(shard->server, fleet->reply.server) != 0;
+    return shard->server[0] && (strcmp(shard->server, fleet->reply.server) != 0 ||
+                                fleet->reply.cursor < shard->sent_cursor);
 }
 
 void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now)

@@ -1,9 +1,16 @@
 /* Exchanges somebody waits for: tickets, and whether they were answered.
  *
- * Keeps: a ticket is answered by an exchange that began after it was given. */
+ * Keeps: a ticket is answered by an exchange that began after it was given, and failed as soon as
+ * it is known that there will be none for a while. */
 #include "fleet/client.h"
 
-uint64_t swg_fleet_ask(swg_fleet *fleet, const char *circuit, int64_t now)
+/* Between an error and the next try nothing is sent, whoever asks. */
+static bool is_backing_off(const struct client_shard *shard, int64_t now)
+{
+    return !shard->inflight && shard->errors > 0 && shard->due > now;
+}
+
+static uint64_t ask(swg_fleet *fleet, const char *circuit, bool wish, int64_t now)
 {
     struct client_circuit *c = fleet && circuit ? swg__client_find(fleet, circuit) : NULL;
     struct client_shard *shard;
@@ -14,12 +21,25 @@ uint64_t swg_fleet_ask(swg_fleet *fleet, const char *circuit, int64_t now)
         return 0;
     }
     shard = &fleet->shards[c->shard];
+    if (is_backing_off(shard, now))
+        return shard->failed = ++shard->asked;
     c->asked = true;
+    c->wish = c->wish || wish;
     if (shard->inflight)
         shard->again = true;
-    else if (shard->errors == 0)
+    else
         shard->due = swg__client_min(shard->due, now);
     return ++shard->asked;
+}
+
+uint64_t swg_fleet_ask(swg_fleet *fleet, const char *circuit, int64_t now)
+{
+    return ask(fleet, circuit, true, now);
+}
+
+uint64_t swg__client_tell(swg_fleet *fleet, const char *circuit, int64_t now)
+{
+    return ask(fleet, circuit, false, now);
 }
 
 int swg_fleet_answered(const swg_fleet *fleet, const char *circuit, uint64_t ticket)

@@ -130,7 +130,8 @@ static void opened(swg_fleet *fleet, const swg_event *event, int64_t now)
         swg__client_hurry(fleet, &fleet->shards[c->shard], now);
 }
 
-/* Looks through the journal for openings; returns when to look again. */
+/* Looks through the journal for openings, and for what probes brought; returns when to look again.
+ */
 int64_t swg__client_watch(swg_fleet *fleet, int64_t now)
 {
     swg_event events[EVENTS];
@@ -143,6 +144,7 @@ int64_t swg__client_watch(swg_fleet *fleet, int64_t now)
         for (size_t k = 0; k < count; k++)
             opened(fleet, &events[k], now);
     }
+    swg__client_results_due(fleet, now);
     fleet->watch = now + swg__client_max((int64_t)fleet->config.interval_ms * MS / 5, WATCH_MIN_NS);
     return fleet->watch;
 }

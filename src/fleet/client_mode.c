@@ -7,16 +7,14 @@
 #include <stdio.h>
 
 #define UPKEEP_NS (100 * MS)
+#define REPLIES_NS (1000 * MS) /* a gate outlives its time by two seconds */
 
-static int64_t stale_after(const swg_fleet *fleet, const struct client_shard *shard)
+/* The next change for the worse, from when a reply is owed: a pace of seconds is no silence. */
+static int64_t patience(const swg_fleet *fleet, const struct client_shard *shard)
 {
-    return swg__client_max((int64_t)fleet->config.stale_ms * MS, 3 * shard->pace);
-}
+    uint32_t ms = shard->mode == SWG_FLEET_STALE ? fleet->config.local_ms : fleet->config.stale_ms;
 
-static int64_t local_after(const swg_fleet *fleet, const struct client_shard *shard)
-{
-    return swg__client_max((int64_t)fleet->config.local_ms * MS,
-                           stale_after(fleet, shard) + shard->pace);
+    return shard->owed != 0 ? shard->owed + (int64_t)ms * MS : NEVER;
 }
 
 static void journal(swg_fleet *fleet, const struct client_shard *shard, swg_fleet_mode from,
@@ -71,46 +69,43 @@ static void go_local(swg_fleet *fleet, struct client_shard *shard, int64_t now)
     swg__client_publish_all(fleet, shard, now);
 }
 
+/* A gate is set anew before it loses its hold, for as long as the shard's mode says that it holds. */
+static void uphold(swg_fleet *fleet, struct client_shard *shard, int64_t now)
+{
+    swg_gate_reading reading;
+
+    for (uint32_t i = 0; i < shard->count; i++)
+        swg__client_collect(fleet, fleet->circuits[shard->circuits[i]], now, &reading);
+    swg__client_publish_all(fleet, shard, now);
+    shard->upkeep = now + UPKEEP_NS;
+}
+
 void swg__client_mode_tick(swg_fleet *fleet, struct client_shard *shard, int64_t now)
 {
-    int64_t silent = now - shard->last_sync;
-
-    switch (shard->mode) {
-    case SWG_FLEET_FLEET:
-    case SWG_FLEET_REJOIN:
-        if (silent >= stale_after(fleet, shard)) {
-            swg__client_mode_set(fleet, shard, SWG_FLEET_STALE, now);
-            swg__client_publish_all(fleet, shard, now);
-        }
+    if (shard->owed == 0 && !shard->inflight && now >= shard->due)
+        shard->owed = now;
+    if (shard->mode == SWG_FLEET_JOINING)
         return;
-    case SWG_FLEET_STALE:
-        if (silent >= local_after(fleet, shard))
-            go_local(fleet, shard, now);
-        return;
-    case SWG_FLEET_LOCAL:
-        if (now >= shard->upkeep) {
-            swg__client_publish_all(fleet, shard, now);
-            shard->upkeep = now + UPKEEP_NS;
-        }
-        return;
-    default:
-        return;
+    if (shard->mode == SWG_FLEET_STALE && now >= patience(fleet, shard))
+        go_local(fleet, shard, now);
+    else if (shard->mode != SWG_FLEET_LOCAL && shard->mode != SWG_FLEET_STALE &&
+             now >= patience(fleet, shard)) {
+        swg__client_mode_set(fleet, shard, SWG_FLEET_STALE, now);
+        swg__client_publish_all(fleet, shard, now);
+    } else if (now >= shard->upkeep) {
+        uphold(fleet, shard, now);
     }
 }
 
 int64_t swg__client_mode_deadline(const swg_fleet *fleet, const struct client_shard *shard)
 {
-    switch (shard->mode) {
-    case SWG_FLEET_FLEET:
-    case SWG_FLEET_REJOIN:
-        return shard->last_sync + stale_after(fleet, shard);
-    case SWG_FLEET_STALE:
-        return shard->last_sync + local_after(fleet, shard);
-    case SWG_FLEET_LOCAL:
-        return shard->upkeep;
-    default:
+    int64_t owes = shard->owed == 0 && !shard->inflight ? shard->due : NEVER;
+
+    if (shard->mode == SWG_FLEET_JOINING)
         return NEVER;
-    }
+    if (shard->mode == SWG_FLEET_LOCAL)
+        return shard->upkeep;
+    return swg__client_min(swg__client_min(patience(fleet, shard), shard->upkeep), owes);
 }
 
 static bool claims_left(const swg_fleet *fleet, const struct client_shard *shard)
@@ -127,8 +122,10 @@ void swg__client_mode_reply(swg_fleet *fleet, struct client_shard *shard, bool m
     bool behind = more || claims_left(fleet, shard);
 
     shard->last_sync = now;
+    shard->owed = 0;
     if (behind && (shard->mode == SWG_FLEET_LOCAL || shard->mode == SWG_FLEET_REJOIN))
         swg__client_mode_set(fleet, shard, SWG_FLEET_REJOIN, now);
     else
         swg__client_mode_set(fleet, shard, SWG_FLEET_FLEET, now);
+    shard->upkeep = now + REPLIES_NS;
 }

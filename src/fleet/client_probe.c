@@ -49,6 +49,20 @@ static void expire(struct client_circuit *c, int64_t now)
     }
 }
 
+/* How seldom calls come is learned from those that were turned away since the circuit opened. */
+static void turned_away(struct client_circuit *c, int64_t now)
+{
+    if (c->refused_at > c->closed_at)
+        c->longest = swg__client_max(c->longest, now - c->refused_at);
+    c->refused_at = now;
+}
+
+/* Is another call to be expected? Else a permit would only be kept from others. */
+static bool is_awaited(const struct client_circuit *c, int64_t now)
+{
+    return now - c->refused_at < swg__client_max(INTEREST_NS, 2 * c->longest);
+}
+
 /* Which permits were taken is seen in the gate; a result without one would be of another round. */
 void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now,
                          swg_gate_reading *reading)
@@ -62,7 +76,7 @@ void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now
     else
         swg_gate_read(c->circuit, now, reading);
     if (reading->refused != c->refused)
-        c->refused_at = now;
+        turned_away(c, now);
     c->refused = reading->refused;
     expire(c, now);
     if (!probing)
@@ -79,6 +93,48 @@ void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now
     }
     if (c->given > 0 && now >= c->hold_until)
         swg__client_withdraw(fleet, c, now);
+}
+
+bool swg__client_has_results(const struct client_circuit *c)
+{
+    for (int i = 0; i < CLIENT_LEASES; i++) {
+        if (c->lease[i].state == LEASE_DONE)
+            return true;
+    }
+    return false;
+}
+
+static bool has_leases(const struct client_circuit *c)
+{
+    for (int i = 0; i < CLIENT_LEASES; i++) {
+        if (c->lease[i].state != LEASE_FREE)
+            return true;
+    }
+    return false;
+}
+
+/* What probes brought goes out at once: the whole fleet waits for it, leases end, and the next
+ * exchange may be further away than that. There is no more of it than there were permits. */
+void swg__client_results_due(swg_fleet *fleet, int64_t now)
+{
+    bool probing = false;
+
+    for (uint32_t i = 0; i < fleet->count && fleet->probing; i++) {
+        struct client_circuit *c = fleet->circuits[i];
+        struct client_shard *shard = &fleet->shards[c->shard];
+        swg_gate_reading reading;
+
+        if (!has_leases(c))
+            continue;
+        probing = true;
+        swg__client_collect(fleet, c, now, &reading);
+        if (swg__client_has_results(c) && !shard->inflight && shard->errors == 0 &&
+            shard->due > now) {
+            shard->due = now;
+            fleet->stats.hurried++;
+        }
+    }
+    fleet->probing = probing;
 }
 
 /* Permits nobody took go back to the fleet. */
@@ -125,6 +181,7 @@ void swg__client_granted(swg_fleet *fleet, struct client_circuit *c, const struc
     hold = swg__client_min(hold << (c->unused < 8 ? c->unused : 8), (deadline - now) / 4 * 3);
     c->hold_until = now + hold;
     c->told_refused = c->sent_refused;
+    fleet->probing = true;
     fleet->stats.granted += (uint64_t)added;
 }
 
@@ -176,11 +233,12 @@ void swg__client_acknowledged(swg_fleet *fleet, struct client_circuit *c, int64_
  * exchange that brings them back: they would have them again before anybody else could. */
 int swg__client_wants(const struct client_circuit *c, int64_t now)
 {
-    uint64_t turned_away = c->refused - c->told_refused;
+    uint64_t missed = c->refused - c->told_refused;
     bool returns = false;
     int room = 0;
 
-    if (now < c->wait_until || c->given > 0 || (now - c->refused_at >= INTEREST_NS && !c->asked))
+    if (now < c->wait_until || now < c->quarantine_until || c->given > 0 ||
+        (!is_awaited(c, now) && !c->wish))
         return 0;
     if (c->state != SWG_STEP_HALF && (c->state != SWG_STEP_OPEN || now < c->until))
         return 0;
@@ -188,10 +246,10 @@ int swg__client_wants(const struct client_circuit *c, int64_t now)
         room += c->lease[i].state == LEASE_FREE;
         returns |= c->lease[i].state == LEASE_DONE && c->lease[i].outcome == SWG_STEP_UNUSED;
     }
-    if (turned_away == 0 && ((c->unused > 0 && !returns) || c->asked))
-        turned_away = 1;
+    if (missed == 0 && ((c->unused > 0 && !returns) || c->wish))
+        missed = 1;
     room = (int)swg__client_min(room, CLIENT_WANT);
-    return (int)swg__client_min((int64_t)swg__client_min((int64_t)turned_away, CLIENT_WANT), room);
+    return (int)swg__client_min((int64_t)swg__client_min((int64_t)missed, CLIENT_WANT), room);
 }
 
 void swg__client_forget_leases(struct client_circuit *c)

@@ -12,7 +12,7 @@
 #define WORDS_S_MAX 1000
 #define WORDS_MAX 128
 
-enum { NOTHING, SOON, NOW, FIRST, DUE };
+enum { NOTHING, SOON, NOW, LATE, FIRST, DUE };
 
 static bool same(const struct client_sums *a, const struct client_sums *b)
 {
@@ -37,30 +37,23 @@ static int evidence_need(const struct client_circuit *c, int64_t now)
     if (same(&c->sums, &c->told) && !turned &&
         ((c->sums.n == 0 && !c->is_open) || now < c->told_at))
         return NOTHING;
-    if (turned || ((!trouble || c->told.n > 0) && is_late(c, now)))
+    if (turned)
         return FIRST;
+    if ((!trouble || c->told.n > 0) && is_late(c, now))
+        return LATE;
     if (trouble && !same(&c->sums, &c->told))
         return NOW;
     return now >= c->told_at ? SOON : NOTHING;
 }
 
-static bool has_results(const struct client_circuit *c)
-{
-    for (int i = 0; i < CLIENT_LEASES; i++) {
-        if (c->lease[i].state == LEASE_DONE)
-            return true;
-    }
-    return false;
-}
-
 /* What somebody waits for is due: results, of which there are no more than permits were granted,
- * and questions. What the fleet waits for goes first: wishes for permits, what a server may have
- * lost, what it is about to lose. */
+ * and questions. What the fleet waits for goes first: wishes for permits, a breaker that turned,
+ * what a server may have lost; then what it is about to lose. */
 static int need_of(const struct client_circuit *c, int64_t now)
 {
     bool timed = c->state == SWG_STEP_FORCED || c->state == SWG_STEP_DISABLED;
 
-    if (c->asked || has_results(c))
+    if (c->asked || swg__client_has_results(c))
         return DUE;
     if (swg__client_wants(c, now) > 0 || (c->claim && c->state != SWG_STEP_CLOSED))
         return FIRST;
@@ -109,7 +102,7 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
     e->has_config = c->offer;
     e->config = c->config;
     swg__client_results(c, seq, e);
-    c->asked = false;
+    c->asked = c->wish = false;
     c->sent_seq = seq;
     c->sent_epoch = c->epoch;
     c->sent_sums = c->sums;
@@ -128,6 +121,14 @@ static void gather_words(swg_fleet *fleet, const struct client_shard *shard, int
     fleet->words_at = now;
 }
 
+/* What the fleet waits for may be said on credit: the shards of a round share what there is, and
+ * the ordinary trouble of one must not silence what another has to say first. */
+static bool has_leave(const swg_fleet *fleet, int need)
+{
+    return need == DUE || fleet->words >= 1000 ||
+           (need == FIRST && fleet->words > -WORDS_MAX * INT64_C(1000));
+}
+
 /* Circuits take turns where there are more than fit. */
 static void add_entries(swg_fleet *fleet, struct client_shard *shard, int need, int64_t now)
 {
@@ -140,7 +141,7 @@ static void add_entries(swg_fleet *fleet, struct client_shard *shard, int need, 
 
         if (c->need != need)
             continue;
-        if (need < DUE && fleet->words < 1000)
+        if (!has_leave(fleet, need))
             return;
         fleet->words -= need < DUE ? 1000 : 0;
         c->need = NOTHING;
@@ -172,22 +173,28 @@ static bool ask_once(swg_fleet *fleet, uint32_t link, int64_t now)
     return swg__client_put(fleet, link, EXPECT_OK, 0, now);
 }
 
+static bool put(swg_fleet *fleet, const struct client_shard *shard, int64_t now)
+{
+    struct swg_wire_clock clock = {0, ""};
+
+    if (shard->sent_once && !ask_once(fleet, shard->sent_link, now))
+        return false;
+    swg_wire_sync(&fleet->wire, swg_fleet_sync_sha1, shard->tag, clock, &fleet->request);
+    return swg__client_put(fleet, shard->sent_link, EXPECT_SYNC, shard->number, now);
+}
+
 /* One request under way a shard; a new number for each, said again or not. */
 void swg__client_exchange(swg_fleet *fleet, struct client_shard *shard, int64_t now)
 {
     bool once = shard->once != SWG_NONE;
-    uint32_t link = once ? shard->once : shard->link;
-    struct swg_wire_clock clock = {0, ""};
 
-    shard->once = SWG_NONE;
     shard->sent_once = once;
-    shard->sent_link = link;
+    shard->sent_link = once ? shard->once : shard->link;
+    shard->once = SWG_NONE;
     shard->seq = ++fleet->seq;
     build(fleet, shard, now);
-    if (once && !ask_once(fleet, link, now))
-        return;
-    swg_wire_sync(&fleet->wire, swg_fleet_sync_sha1, shard->tag, clock, &fleet->request);
-    if (!swg__client_put(fleet, link, EXPECT_SYNC, shard->number, now)) {
+    if (!put(fleet, shard, now)) { /* no memory: nothing is on its way, so nobody waits for it */
+        swg__client_ask_done(shard, false, now);
         shard->due = now + shard->pace;
         return;
     }

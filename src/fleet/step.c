@@ -179,10 +179,19 @@ static bool fits(const struct swg_step_shard *shard, const struct swg_step_reque
     return strange <= room && swg__step_reporter(shard, request->reporter) >= 0;
 }
 
+/* A cursor of what was here before somebody emptied it: the client has to begin anew, and say what
+ * it knows. */
+static bool is_of_another(const struct swg_step_shard *shard, int64_t cursor)
+{
+    return cursor > 0 &&
+           (cursor > shard->ep || cursor / 4096 < shard->born / 1000 - SWG_STEP_MS_2024);
+}
+
 int swg_step_sync(struct swg_step_shard *shard, int64_t now, const char *server,
                   const struct swg_step_request *request, struct swg_step_reply *reply)
 {
     struct swg_step_call call;
+    bool lost;
 
     if (swg_step_check(request) != SWG_STEP_DONE)
         return SWG_STEP_ARG;
@@ -191,15 +200,17 @@ int swg_step_sync(struct swg_step_shard *shard, int64_t now, const char *server,
     if (!fits(shard, request))
         return SWG_STEP_FULL;
     swg__step_begin(&call, shard, now, server);
+    lost = is_of_another(shard, request->cursor);
     call.reporter = swg__step_reporter(shard, request->reporter);
     memcpy(shard->reporter[call.reporter], request->reporter, SWG_STEP_NAME);
     swg__step_roster(&call);
     put_header(&call, reply);
-    reply->cursor = request->cursor;
+    reply->cursor = lost ? 0 : request->cursor;
     for (int i = 0; i < request->entries; i++)
         serve_entry(&call, &request->entry[i], reply);
     swg__step_gc(&call, request);
-    put_changes(shard, reply);
+    if (!lost)
+        put_changes(shard, reply);
     return SWG_STEP_DONE;
 }
 

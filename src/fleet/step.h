@@ -207,6 +207,7 @@ struct swg_step_shard {
     int schema; /* 0: fresh */
     char server[41];
     int64_t since, t, ep, gc;
+    int64_t born; /* when it was empty */
     char reporter[SWG_STEP_REPORTERS][SWG_STEP_NAME];
     int64_t alive[SWG_STEP_REPORTERS]; /* until when; 0: not in the roster */
     struct swg_step_circuit circuit[SWG_STEP_CIRCUITS];

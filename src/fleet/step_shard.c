@@ -27,6 +27,8 @@ int swg__step_begin(struct swg_step_call *call, struct swg_step_shard *shard, in
         shard->since = now;
     if (shard->since > now)
         shard->since = now;
+    if (shard->schema == 0 || shard->born > now)
+        shard->born = now;
     shard->schema = SWG_STEP_SCHEMA;
     memset(shard->server, 0, sizeof shard->server);
     strncpy(shard->server, server, sizeof shard->server - 1);

@@ -6,6 +6,8 @@
  * fork is not there. */
 #include "strict.h"
 
+#include "client.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,6 +22,7 @@ enum { NEW, ASKED, ANSWERED, FAILED };
 struct question {
     struct question *next;
     const char *circuit;
+    bool wish; /* for a permit */
     uint64_t ticket;
     int state;
 };
@@ -110,9 +113,9 @@ static void wait_for(swg_strict *s, const struct question *q)
         ;
 }
 
-static void ask(swg_strict *s, const swg_circuit *circuit)
+static void ask(swg_strict *s, const swg_circuit *circuit, bool wish)
 {
-    struct question q = {.circuit = swg_circuit_name(circuit)};
+    struct question q = {.circuit = swg_circuit_name(circuit), .wish = wish};
 
     if (s->process != getpid())
         return;
@@ -132,7 +135,7 @@ static void ask(swg_strict *s, const swg_circuit *circuit)
 
 swg_verdict swg_strict_acquire(swg_strict *strict, swg_circuit *circuit, swg_permit *permit)
 {
-    ask(strict, circuit);
+    ask(strict, circuit, true);
     return swg_acquire(circuit, permit, swg_clock_ns());
 }
 
@@ -143,7 +146,7 @@ void swg_strict_release(swg_strict *strict, swg_circuit *circuit, swg_permit *pe
 
     swg_release(circuit, permit, outcome, swg_clock_ns());
     if (held)
-        ask(strict, circuit);
+        ask(strict, circuit, false);
 }
 
 int swg_strict_read(swg_strict *strict, swg_strict_counts *counts)
@@ -179,7 +182,8 @@ static bool settle(swg_fleet *fleet, struct question *q, int64_t now)
     int answer;
 
     if (q->state == NEW) {
-        q->ticket = swg_fleet_ask(fleet, q->circuit, now);
+        q->ticket = q->wish ? swg_fleet_ask(fleet, q->circuit, now)
+                            : swg__client_tell(fleet, q->circuit, now);
         q->state = q->ticket == 0 ? FAILED : ASKED;
     }
     if (q->state != ASKED)

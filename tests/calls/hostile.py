@@ -103,14 +103,14 @@ async def serve(reader, writer):
 
 
 def self_signed():
-    folder = tempfile.mkdtemp()
-    key, cert = folder + "/key", folder + "/cert"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key,
-                    "-out", cert, "-days", "1", "-subj", "/CN=somebody.else"],
-                   check=True, stderr=subprocess.DEVNULL)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return context
+    with tempfile.TemporaryDirectory() as folder:
+        key, cert = folder + "/key", folder + "/cert"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key,
+                        "-out", cert, "-days", "1", "-subj", "/CN=somebody.else"],
+                       check=True, stderr=subprocess.DEVNULL)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        return context
 
 
 async def main():

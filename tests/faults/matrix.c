@@ -65,13 +65,10 @@ int main(int argc, char **argv)
         return 2;
     }
     SRunner *runner = srunner_create(suite);
-    stage_folder_make();
     partition_prepare();
     srunner_run_all(runner, CK_VERBOSE);
     const int failed = srunner_ntests_failed(runner);
     partition_clean();
-    if (failed == 0)
-        stage_folder_remove(); /* else the logs are of use */
     srunner_free(runner);
     return failed != 0;
 }

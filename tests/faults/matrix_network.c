@@ -79,11 +79,6 @@ static void reply_lost(void)
     stage_end();
 }
 
-static bool almost_due(void)
-{
-    return swg_clock_ns() > s.hosts[0].report.open_until_ns - 20 * MS;
-}
-
 static bool first_has_a_lease(void)
 {
     return redis_number("ZCARD " T ":l:c0") == 1;
@@ -94,23 +89,30 @@ static bool others_closed(void)
     return s.hosts[1].report.views[SWG_CLOSED] == 1 && s.hosts[2].report.views[SWG_CLOSED] == 1;
 }
 
+static long long lease_end_us(void)
+{
+    redisReply *r = redis_ask("ZRANGE " T ":l:c0 0 0 WITHSCORES");
+    ck_assert_uint_eq(r->elements, 2);
+    const long long us = atoll(r->element[1]->str);
+    freeReplyObject(r);
+    return us;
+}
+
 /* A permit that was granted and never seen is in nobody's way for longer than its lease. */
 static void grant_lost(void)
 {
-    stage_begin("reply lost, with a permit", &(stage_config){.probes = 1});
+    stage_begin("reply lost, with a permit", &(stage_config){.probes = 1, .recovery_ms = 1500});
     trip();
     s.dependency->broken = false;
     host_signal(1, SIGSTOP); /* so that the first alone can ask */
     host_signal(2, SIGSTOP);
-    UNTIL(almost_due);
-    fault(0, "half-open");
+    fault(0, "half-open"); /* from here on it asks, and hears nothing */
     UNTIL(first_has_a_lease);
-    const int64_t granted = swg_clock_ns();
+    ck_assert_int_le(lease_end_us(), redis_time_us() + 300000);
     ck_assert_uint_eq(s.dependency->probes, 0);
     host_signal(1, SIGCONT);
     host_signal(2, SIGCONT);
     UNTIL(others_closed);
-    ck_assert_int_lt(swg_clock_ns() - granted, 3000 * MS); /* 300, exchanges, a busy machine */
     stage_end();
 }
 
@@ -171,17 +173,15 @@ static bool first_is_back(void)
     return route_count(0, "accepted") > accepted_then && s.hosts[0].report.in_mode[SWG_FLEET_FLEET];
 }
 
-/* A link that was given up, came back and worked is not the worse for it the next time. */
+/* However often a link is given up, it comes back (fleet_client_odd: and as soon as the first
+ * time). */
 static void one_after_another(void)
 {
     stage_begin("time-outs, one after another", &(stage_config){0});
     for (int round = 0; round < 8; round++) {
-        const int64_t start = swg_clock_ns();
         accepted_then = route_count(0, "accepted");
         fault(0, "drop reply");
         UNTIL(first_is_back);
-        /* 250 until it is given up, at most 200 of waiting, and a busy machine */
-        ck_assert_int_lt(swg_clock_ns() - start, 2500 * MS);
     }
     stage_end();
 }
@@ -266,7 +266,7 @@ static bool all_thinned(void)
 /* What the fleet opened stays shut to its time, and then each host tries a share of its calls. */
 static void redis_down(void)
 {
-    stage_begin("Redis down", &(stage_config){.recovery_ms = 1500});
+    stage_begin("Redis down", &(stage_config){.recovery_ms = 3000});
     trip();
     s.dependency->broken = false;
     fault_all("cut");

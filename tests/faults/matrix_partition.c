@@ -23,9 +23,13 @@ static bool shell(const char *format, ...)
     return system(quiet) == 0;
 }
 
+/* What a run that was killed left goes. */
 void partition_prepare(void)
 {
     owner = getpid();
+    if (geteuid() == 0)
+        shell("for n in $(ip netns list | sed -n 's/^swgf\\([0-9]*\\).*/\\1/p'); do "
+              "kill -0 $n || ip netns del swgf$n; done");
 }
 
 void partition_clean(void)
@@ -34,20 +38,20 @@ void partition_clean(void)
         shell("ip netns del swgf%d", owner);
 }
 
-static int net(void)
-{
-    return owner % 250;
-}
+static int net; /* 10.203.net.0/30 */
 
 static bool make_namespace(void)
 {
+    net = owner % 250;
+    for (int i = 1; i < 250 && shell("ip -o addr | grep -F ' 10.203.%d.'", net); i++)
+        net = (owner + i) % 250; /* another run has that one */
     return shell("set -e; ip netns add swgf%d; "
                  "ip link add swgf%da type veth peer name swgf%db netns swgf%d; "
                  "ip addr add 10.203.%d.1/30 dev swgf%da; ip link set swgf%da up",
-                 owner, owner, owner, owner, net(), owner, owner) &&
+                 owner, owner, owner, owner, net, owner, owner) &&
            shell("set -e; ip -n swgf%d addr add 10.203.%d.2/30 dev swgf%db; "
                  "ip -n swgf%d link set swgf%db up; ip -n swgf%d link set lo up",
-                 owner, net(), owner, owner, owner, owner) &&
+                 owner, net, owner, owner, owner, owner) &&
            shell("ip netns exec swgf%d nft 'add table inet f; "
                  "add chain inet f in { type filter hook input priority 0; }'",
                  owner);
@@ -57,7 +61,7 @@ static void start_redis_inside(void)
 {
     char space[32], address[32];
     snprintf(space, sizeof space, "swgf%d", owner);
-    snprintf(address, sizeof address, "10.203.%d.2", net());
+    snprintf(address, sizeof address, "10.203.%d.2", net);
     s.redis_pid[0] = fork();
     if (s.redis_pid[0] == 0) {
         const int null = open("/dev/null", O_WRONLY);
@@ -110,7 +114,7 @@ static void partition(void)
     }
     start_redis_inside();
     const pid_t redis = s.redis_pid[0];
-    snprintf(url, sizeof url, "redis://10.203.%d.2", net());
+    snprintf(url, sizeof url, "redis://10.203.%d.2", net);
     stage_begin("partition", &(stage_config){.url = url});
     s.redis_pid[0] = redis;
     traffic(4000);

@@ -80,8 +80,7 @@ void peer_serve(const char *name)
 
 void peer_begin(void)
 {
-    strcpy(peer.folder, "/tmp/swg-proxy-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(peer.folder));
+    scratch_make(peer.folder, "proxy");
     snprintf(peer.control, sizeof peer.control, "%s/control", peer.folder);
     snprintf(peer.record, sizeof peer.record, "%s/record", peer.folder);
     peer_serve("server");
@@ -98,11 +97,9 @@ void peer_stop(pid_t *pid)
 
 void peer_end(void)
 {
-    char text[96];
     peer_stop(&peer.proxy);
     peer_stop(&peer.server);
-    snprintf(text, sizeof text, "rm -rf %s", peer.folder);
-    ck_assert_int_eq(system(text), 0);
+    scratch_remove(peer.folder);
 }
 
 void peer_go(bool tcp)

@@ -6,6 +6,7 @@
 #define FAULTS_PEER_H
 
 #include "chaos.h"
+#include "scratch.h"
 
 #include <check.h>
 #include <sys/types.h>
@@ -16,7 +17,7 @@
 enum { PATIENCE_MS = 10000 };
 
 struct peer {
-    char folder[64], control[96], record[96];
+    char folder[SCRATCH_PATH], control[96], record[96];
     pid_t proxy, server;
     char answer[CHAOS_LINE_MAX];
 };

@@ -16,25 +16,6 @@
 
 stage s;
 
-static char base[64];
-
-void stage_folder_make(void)
-{
-    strcpy(base, "/tmp/swg-faults-XXXXXX");
-    if (!mkdtemp(base)) {
-        perror(base);
-        exit(2);
-    }
-}
-
-void stage_folder_remove(void)
-{
-    char text[96];
-    snprintf(text, sizeof text, "rm -rf %s", base);
-    if (system(text) != 0)
-        perror(text);
-}
-
 void stage_end_process(pid_t *pid, int signal)
 {
     if (*pid > 0) {
@@ -128,8 +109,8 @@ void host_start(int i)
                            .quarantine_ms = c->quarantine_ms,
                            .expiry_limit = c->expiry_limit,
                            .fail_limit = c->fail_limit,
-                           .stale_ms = 300,
-                           .local_ms = 600,
+                           .stale_ms = c->stale_ms,
+                           .local_ms = 2 * c->stale_ms,
                            .timeout_ms = 250};
     if (c->url)
         snprintf(config.url, sizeof config.url, "%s", c->url);
@@ -199,6 +180,7 @@ static void settle(const stage_config *c)
     s.config.quarantine_ms = or (c->quarantine_ms, 200);
     s.config.expiry_limit = or (c->expiry_limit, 20);
     s.config.fail_limit = or (c->fail_limit, 2);
+    s.config.stale_ms = or (c->stale_ms, 300);
     s.config.most = or (c->most, s.config.probes);
 }
 
@@ -237,8 +219,7 @@ void stage_begin(const char *name, const stage_config *config)
     memset(&s, 0, sizeof s);
     srand((unsigned)swg_clock_ns());
     settle(config);
-    snprintf(s.folder, sizeof s.folder, "%s/XXXXXX", base);
-    ck_assert_ptr_nonnull(mkdtemp(s.folder));
+    scratch_make(s.folder, "faults");
     snprintf(s.control, sizeof s.control, "%s/control", s.folder);
     name_record(name);
     s.dependency = map_shared(sizeof *s.dependency, -1);
@@ -295,4 +276,5 @@ void stage_end(void)
     quit_hosts();
     stage_stop();
     run_checker(s.record);
+    scratch_remove(s.folder); /* of one that failed the logs are of use */
 }

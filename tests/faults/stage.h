@@ -5,6 +5,7 @@
 
 #include "chaos.h"
 #include "host.h"
+#include "scratch.h"
 
 #include <check.h>
 #include <hiredis/hiredis.h>
@@ -31,6 +32,7 @@ typedef struct stage_config {
     int quarantine_ms; /* 200 */
     int expiry_limit;  /* 20 */
     int fail_limit;    /* 2 */
+    int stale_ms;      /* 300; hosts are LOCAL after twice that */
     int most;          /* `probes`: fleet probes of one circuit ever seen at once */
     bool replica;      /* there will be one, so Redis has a port */
     bool clock;        /* Redis on a clock the test sets */
@@ -41,7 +43,7 @@ typedef struct stage_config {
 
 typedef struct stage {
     stage_config config;
-    char folder[80], control[112], record[256];
+    char folder[SCRATCH_PATH], control[112], record[256];
     dependency *dependency;
     host *hosts; /* HOSTS_MAX */
     pid_t host_pid[HOSTS_MAX], redis_pid[REDIS_MAX], proxy;
@@ -51,10 +53,6 @@ typedef struct stage {
 } stage;
 
 extern stage s;
-
-/* Before the first test: where everything goes. After the last: gone. */
-void stage_folder_make(void);
-void stage_folder_remove(void);
 
 /* Starts all of it; hosts make no calls yet, and are in FLEET when this returns. `name` is the
  * record's. */
@@ -79,6 +77,8 @@ void redis_do(const char *command); /* fails the test on an error reply */
 long long redis_number(const char *command);
 /* A field of `HGET T:st c0`: 0 epoch, 1 state, 2 until, 3 backoff; -1: not there. */
 long long redis_view(int field);
+/* Its clock, in microseconds. */
+long long redis_time_us(void);
 /* The totals of what hosts say of c0: 0 calls, 1 failures; -1: nobody says anything. */
 long long redis_total(int place);
 #define T "swg1:{faults:0}"

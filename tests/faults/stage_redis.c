@@ -139,6 +139,14 @@ long long redis_number(const char *command)
     return number;
 }
 
+long long redis_time_us(void)
+{
+    redisReply *r = redis_ask("TIME");
+    const long long us = atoll(r->element[0]->str) * 1000000 + atoll(r->element[1]->str);
+    freeReplyObject(r);
+    return us;
+}
+
 long long redis_total(int place)
 {
     redisReply *r = redis_ask("HGET " T ":b:c0 t");

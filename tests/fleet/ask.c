@@ -1,10 +1,21 @@
 /* Exchanges somebody waits for, and what the client says of itself as metrics. */
 #include "client_world.h"
+#include "fleet/client.h"
 
 #include <check.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Linked in place of the codec's: no memory for a command, when the test says so. */
+int __real_redisFormatCommandArgv(char **target, int argc, const char **argv, const size_t *length);
+int __wrap_redisFormatCommandArgv(char **target, int argc, const char **argv, const size_t *length);
+static bool no_memory;
+
+int __wrap_redisFormatCommandArgv(char **target, int argc, const char **argv, const size_t *length)
+{
+    return no_memory ? -1 : __real_redisFormatCommandArgv(target, argc, argv, length);
+}
 
 static struct client_world world;
 static struct client_world *const w = &world;
@@ -88,26 +99,113 @@ START_TEST(trouble_is_told_and_not_waited_for)
 }
 END_TEST
 
+/* Until its time comes to try again nothing is sent, and nobody waits for that. */
+START_TEST(the_wait_after_an_error_is_not_waited_for)
+{
+    uint64_t ticket;
+
+    start(1);
+    w->server.refuse = "BUSY Redis is busy running a script.";
+    ticket = swg_fleet_ask(fleet(), "db", w->now_ns);
+    client_world_run(w, 50);
+    ck_assert_int_eq(answer(ticket), -1);
+    w->server.refuse = NULL;
+    for (int i = 0; i < 10; i++) {
+        ticket = swg_fleet_ask(fleet(), "db", w->now_ns);
+        ck_assert_int_eq(answer(ticket), -1);
+        client_world_run(w, 20);
+    }
+    client_world_run(w, 3000);
+    ticket = swg_fleet_ask(fleet(), "db", w->now_ns);
+    client_world_run(w, 20);
+    ck_assert_int_eq(answer(ticket), 1);
+    client_world_stop(w);
+}
+END_TEST
+
+/* Nothing is on its way: the next exchange is one that nobody asked for, seconds later. */
+START_TEST(a_question_there_is_no_memory_for_has_failed)
+{
+    uint64_t ticket;
+
+    start(1);
+    no_memory = true;
+    ticket = swg_fleet_ask(fleet(), "db", w->now_ns);
+    client_world_run(w, STEP_MS);
+    no_memory = false;
+    ck_assert_int_eq(answer(ticket), -1);
+    ticket = swg_fleet_ask(fleet(), "db", w->now_ns);
+    client_world_run(w, 20);
+    ck_assert_int_eq(answer(ticket), 1);
+    client_world_stop(w);
+}
+END_TEST
+
+/* Open in the fleet, its time over, and the first host, which has not had a call turned away, is
+ * the only one left. */
+static void start_due(void)
+{
+    start(3);
+    w->host[0].every_ms = 1000000;
+    client_world_run(w, 20);
+    w->healthy = false;
+    for (int i = 0; i < 1000 && client_world_view(w, 0).state != SWG_FLEET_OPEN; i++)
+        client_world_run(w, 10);
+    ck_assert_uint_eq(client_world_view(w, 0).state, SWG_FLEET_OPEN);
+    ck_assert_uint_eq(w->host[0].rejected, 0);
+    w->healthy = true;
+    for (int i = 1; i < 3; i++) {
+        w->host[i].cut = true;
+        w->host[i].every_ms = 1000000;
+    }
+    client_world_run(w, 8000);
+    ck_assert_uint_eq(client_world_view(w, 0).state, SWG_FLEET_OPEN);
+}
+
+static swg_gate_reading gate(void)
+{
+    swg_gate_reading reading;
+
+    ck_assert_int_eq(swg_gate_read(w->host[0].circuit, w->now_ns, &reading), SWG_OK);
+    return reading;
+}
+
+static void ask_and_get(void)
+{
+    swg_fleet_ask(fleet(), "db", w->now_ns);
+    client_world_run(w, 20);
+    ck_assert_uint_eq(client_world_view(w, 0).state, SWG_FLEET_HALF_OPEN);
+    ck_assert_uint_eq(gate().mode, SWG_GATE_PROBING);
+    ck_assert_uint_eq(gate().permits, 1);
+}
+
 /* Whoever asks of a half-open circuit wishes for a permit, whether or not calls were turned away.
  */
 START_TEST(asking_brings_a_permit)
 {
-    swg_gate_reading reading;
+    start_due();
+    ask_and_get();
+    client_world_stop(w);
+}
+END_TEST
 
-    start(2);
-    w->healthy = false;
-    for (int i = 0; i < 1000 && client_world_view(w, 0).state != SWG_FLEET_OPEN; i++)
-        client_world_run(w, 10);
-    w->healthy = true;
-    w->host[0].every_ms = w->host[1].every_ms = 1000000; /* nobody calls */
-    client_world_run(w, 8000);
-    for (int i = 0; i < 3 && client_world_view(w, 0).state != SWG_FLEET_HALF_OPEN; i++) {
-        swg_fleet_ask(fleet(), "db", w->now_ns);
+/* Who only tells how a call ended makes none: a permit would be kept from those who do. */
+START_TEST(telling_brings_none)
+{
+    swg_permit permit;
+    uint64_t ticket;
+
+    start_due();
+    ask_and_get();
+    ck_assert_int_eq(swg_acquire(w->host[0].circuit, &permit, w->now_ns), SWG_PERMITTED);
+    swg_release(w->host[0].circuit, &permit, SWG_IGNORED, w->now_ns);
+    for (int i = 0; i < 3; i++) {
+        ticket = swg__client_tell(fleet(), "db", w->now_ns);
         client_world_run(w, 20);
+        ck_assert_int_eq(answer(ticket), 1);
+        ck_assert_uint_eq(client_world_view(w, 0).state, SWG_FLEET_HALF_OPEN);
+        ck_assert_uint_eq(gate().permits, 0);
     }
-    ck_assert_int_eq(swg_gate_read(w->host[0].circuit, w->now_ns, &reading), SWG_OK);
-    ck_assert_uint_eq(reading.mode, SWG_GATE_PROBING);
-    ck_assert_uint_eq(reading.permits, 1);
     client_world_stop(w);
 }
 END_TEST
@@ -210,7 +308,10 @@ int main(void)
     tcase_add_test(ask, a_ticket_is_answered_at_once);
     tcase_add_test(ask, an_exchange_begun_before_is_no_answer);
     tcase_add_test(ask, trouble_is_told_and_not_waited_for);
+    tcase_add_test(ask, the_wait_after_an_error_is_not_waited_for);
+    tcase_add_test(ask, a_question_there_is_no_memory_for_has_failed);
     tcase_add_test(ask, asking_brings_a_permit);
+    tcase_add_test(ask, telling_brings_none);
     tcase_add_test(ask, metrics_say_how_the_client_stands);
     tcase_add_test(ask, every_family_appears);
     suite_add_tcase(suite, ask);

@@ -25,11 +25,16 @@ static void all_see(swg_fleet_state state)
                          swg_fleet_state_name(state));
 }
 
-static void start(int hosts)
+static void start_with(int hosts, const swg_fleet_config *limits)
 {
-    client_world_start(w, hosts, 7, &config);
+    client_world_start(w, hosts, 7, limits);
     client_world_run(w, 500);
     all_in(SWG_FLEET_FLEET);
+}
+
+static void start(int hosts)
+{
+    start_with(hosts, &config);
 }
 
 static void trip(void)
@@ -123,18 +128,37 @@ START_TEST(closes_every_hosts_own_breaker_with_it)
 }
 END_TEST
 
+static int failed_probes(void)
+{
+    const struct swg_step_circuit *c = client_world_truth(w);
+
+    return c && c->state == SWG_STEP_HALF ? (int)c->pf : 0;
+}
+
+/* A single failure opens nothing again: the fleet closes by the probes of the others. */
 START_TEST(a_host_that_failed_its_probe_stays_with_its_own_breaker)
 {
-    start(4);
+    swg_fleet_config lenient = config;
+
+    lenient.fail_limit = 8;
+    start_with(4, &lenient);
     trip();
     w->healthy = true;
     w->host[0].broken = true;
-    for (int i = 0; i < 4000 && client_world_view(w, 1).state != SWG_FLEET_CLOSED; i++)
+    for (int i = 1; i < 4; i++)
+        w->host[i].every_ms = 1000000; /* the first has the probes to itself */
+    for (int i = 0; i < 4000 && failed_probes() == 0; i++)
+        client_world_run(w, 5);
+    ck_assert_int_gt(failed_probes(), 0);
+    for (int i = 1; i < 4; i++) {
+        w->host[i].every_ms = 10;
+        w->host[i].next_call_ns = w->now_ns;
+    }
+    for (int i = 0; i < 4000 && failed_probes() > 0; i++) /* to the end of this period */
         client_world_run(w, 5);
     client_world_run(w, 100);
     all_see(SWG_FLEET_CLOSED);
-    if (w->host[0].probes > 0)
-        ck_assert_uint_ne(own(0).state, SWG_CLOSED);
+    ck_assert_uint_ne(own(0).state, SWG_CLOSED);
     for (int i = 1; i < 4; i++)
         ck_assert_uint_eq(own(i).state, SWG_CLOSED);
     client_world_stop(w);
@@ -294,6 +318,31 @@ START_TEST(I14_cut_off_while_open)
     client_world_run(w, 4000);
     all_in(SWG_FLEET_FLEET);
     all_see(SWG_FLEET_CLOSED);
+    client_world_stop(w);
+}
+END_TEST
+
+/* With seldom exchanges it takes long to know that Redis is gone. The world asserts that no call
+ * goes meanwhile, though the circuit's time is over. */
+START_TEST(I14_cut_off_with_seldom_exchanges)
+{
+    const swg_fleet_config seldom = {.size = sizeof seldom,
+                                     .revision = 1,
+                                     .interval_ms = 2000,
+                                     .stale_ms = 10000,
+                                     .local_ms = 15000};
+
+    client_world_start(w, 3, 7, &seldom);
+    client_world_run(w, 5000);
+    w->healthy = false;
+    for (int i = 0; i < 1000 && client_world_view(w, 0).state != SWG_FLEET_OPEN; i++)
+        client_world_run(w, 10);
+    ck_assert_uint_eq(client_world_view(w, 0).state, SWG_FLEET_OPEN);
+    w->healthy = true;
+    w->host[0].cut = true;
+    for (int i = 0; i < 4000 && client_world_mode(w, 0) != SWG_FLEET_LOCAL; i++)
+        client_world_run(w, STEP_MS);
+    ck_assert_int_eq(client_world_mode(w, 0), SWG_FLEET_LOCAL);
     client_world_stop(w);
 }
 END_TEST
@@ -491,6 +540,7 @@ static Suite *suite(void)
     tcase_add_test(t, joins_goes_stale_local_and_rejoins);
     tcase_add_test(t, refusals_are_waited_out);
     tcase_add_test(t, I14_cut_off_while_open);
+    tcase_add_test(t, I14_cut_off_with_seldom_exchanges);
     tcase_add_test(t, a_dead_client_locks_nobody_out);
     tcase_add_test(t, an_empty_redis_learns_of_the_trip);
     tcase_add_test(t, a_failover_that_lost_the_trip);

@@ -55,6 +55,15 @@ START_TEST(an_error_is_of_the_link_it_came_by)
 }
 END_TEST
 
+static void send_next(void)
+{
+    const int64_t limit = now + 10000 * MS;
+
+    while (!is_sent() && now < limit)
+        now += 10 * MS;
+    ck_assert_int_lt(now, limit);
+}
+
 #define MORE(cursor)                                                                               \
     "*9\r\n$16\r\n1790000000000000\r\n" SERVER "$5\r\n50000\r\n$1\r\n2\r\n$1\r\n" cursor           \
     "\r\n$1\r\n1\r\n*0\r\n*0\r\n*0\r\n"
@@ -68,6 +77,31 @@ START_TEST(more_of_the_same_is_not_fetched_at_once)
     ck_assert(!is_sent());
     now += 100 * MS;
     ck_assert(is_sent());
+}
+END_TEST
+
+/* The wait to connect again doubles from one useless link to the next, and then no more. */
+START_TEST(a_link_that_worked_is_not_the_worse_for_those_before)
+{
+    int64_t at = now, longest = 0;
+
+    for (int i = 0; i < 24; i++) {
+        send_next();
+        if (i >= 16) { /* answered, and only then silent */
+            ck_assert_int_eq(feed(MORE("7")), SWG_OK);
+            send_next();
+        }
+        now += 500 * MS; /* timeout_ms */
+        swg_fleet_tick(fleet, now);
+        at = swg_fleet_disconnected(fleet, 0, now);
+        if (i < 16)
+            longest = at - now > longest ? at - now : longest;
+        else
+            ck_assert_int_le(at - now, 200 * MS);
+        now = at;
+        ck_assert_int_eq(swg_fleet_connected(fleet, 0, now), SWG_OK);
+    }
+    ck_assert_int_gt(longest, 2000 * MS);
 }
 END_TEST
 
@@ -176,6 +210,7 @@ int main(void)
     tcase_add_test(t, who_is_sent_in_a_circle_does_not_run_in_it);
     tcase_add_test(t, an_error_is_of_the_link_it_came_by);
     tcase_add_test(t, more_of_the_same_is_not_fetched_at_once);
+    tcase_add_test(t, a_link_that_worked_is_not_the_worse_for_those_before);
     tcase_add_test(t, a_reply_without_end_is_cut_short);
     tcase_add_test(t, what_a_lease_brought_at_its_end_is_not_the_next_ones);
     tcase_add_test(t, an_order_nobody_takes_is_given_up);

@@ -104,7 +104,8 @@ void host_stop(live_host *h)
 
     ck_assert_int_eq(eventfd_write(h->config.stop_fd, 1), 0);
     pthread_join(h->thread, NULL);
-    ck_assert_int_lt(swg_clock_ns() - before, 500 * MS);
+    /* At once, on a busy machine: what it might have waited for takes a minute. */
+    ck_assert_int_lt(swg_clock_ns() - before, 10000 * MS);
     ck_assert_int_eq(h->result, SWG_OK);
     close(h->config.stop_fd);
     swg_fleet_close(&h->fleet);

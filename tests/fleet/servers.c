@@ -17,6 +17,9 @@
 
 enum { LOWEST_PORT = 10000, HIGHEST_PORT = 32000, START_MS = 10000 };
 
+/* Sentinels cut all connections of a server they give another role. */
+enum { QUESTION_TRIES = 3 };
+
 static void die(const char *what, const char *why)
 {
     fprintf(stderr, "%s: %s\n", what, why);
@@ -73,9 +76,7 @@ void server_add(struct server *s, const char *arg, const char *value)
 void server_make(struct server *s, bool has_port)
 {
     memset(s, 0, sizeof *s);
-    strcpy(s->dir, "/tmp/swg-fleet-XXXXXX");
-    if (!mkdtemp(s->dir))
-        die(s->dir, strerror(errno));
+    scratch_make(s->dir, "fleet");
     s->port = has_port ? server_free_port() : 0;
     snprintf(s->text, sizeof s->text, "%d", s->port);
     server_add(s, "--port", s->text);
@@ -178,26 +179,28 @@ void server_kill(struct server *s)
 
 void server_end(struct server *s)
 {
-    char command[96];
-
     server_kill(s);
-    snprintf(command, sizeof command, "rm -rf %s", s->dir);
-    if (system(command) != 0)
-        die(s->dir, "cannot be removed");
+    scratch_remove(s->dir);
 }
 
-static redisReply *ask(const struct server *s, const char *format, va_list args)
+static redisReply *ask(const struct server *s, int tries, const char *format, va_list args)
 {
     redisContext *c = server_connect(s);
     redisReply *reply = NULL;
+    va_list again;
 
+    va_copy(again, args);
     if (c && !c->err && s->password)
         freeReplyObject(redisCommand(c, "AUTH %s", s->password));
     if (c && !c->err)
         reply = redisvCommand(c, format, args);
+    if (!reply && tries > 1)
+        reply = ask(s, tries - 1, format, again);
     if (!reply)
         die(format, c ? c->errstr : "no memory");
-    redisFree(c);
+    va_end(again);
+    if (c)
+        redisFree(c);
     return reply;
 }
 
@@ -206,7 +209,7 @@ redisReply *server_ask(const struct server *s, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    redisReply *reply = ask(s, format, args);
+    redisReply *reply = ask(s, QUESTION_TRIES, format, args);
     va_end(args);
     return reply;
 }
@@ -216,7 +219,7 @@ void server_tell(const struct server *s, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    redisReply *reply = ask(s, format, args);
+    redisReply *reply = ask(s, 1, format, args);
     va_end(args);
     if (reply->type == REDIS_REPLY_ERROR)
         die(format, reply->str);
@@ -228,7 +231,7 @@ bool server_says(const struct server *s, const char *words, const char *format, 
     va_list args;
 
     va_start(args, format);
-    redisReply *reply = ask(s, format, args);
+    redisReply *reply = ask(s, QUESTION_TRIES, format, args);
     va_end(args);
     const bool found = reply->str && strstr(reply->str, words);
     freeReplyObject(reply);

@@ -3,6 +3,8 @@
 #ifndef SERVERS_H
 #define SERVERS_H
 
+#include "scratch.h"
+
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,8 +13,8 @@
 enum { SERVER_ARGS = 40 };
 
 struct server {
-    char dir[64]; /* of its own; the server's output is in its file "log" */
-    int port;     /* 0: it listens on dir/redis.sock alone */
+    char dir[SCRATCH_PATH]; /* of its own; the server's output is in its file "log" */
+    int port;               /* 0: it listens on dir/redis.sock alone */
     pid_t pid;
     const char *args[SERVER_ARGS]; /* after "redis-server", up to NULL */
     char text[16];                 /* the port */
@@ -44,9 +46,9 @@ redisContext *server_connect(const struct server *s);
 /* Clients that listen to news of this shard of the namespace "default". */
 uint64_t server_listeners(const struct server *s, uint32_t shard);
 
-/* A command on a new connection; the reply is the caller's. */
+/* A question on a new connection, or on another if that breaks; the reply is the caller's. */
 redisReply *server_ask(const struct server *s, const char *format, ...);
-/* The same for those whose answer is no error. */
+/* A command, once, whose answer is no error. */
 void server_tell(const struct server *s, const char *format, ...);
 /* The answer to a command has these words in it. */
 bool server_says(const struct server *s, const char *words, const char *format, ...);

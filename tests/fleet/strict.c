@@ -10,6 +10,7 @@
 #include <string.h>
 #include <switchgear/fleet_run.h>
 #include <switchgear/fleet_strict.h>
+#include <switchgear/gate.h>
 #include <switchgear/switchgear.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
@@ -63,7 +64,7 @@ static void start(host *h, int number, uint32_t budget_us)
     ck_assert_int_eq(swg_panel_open(&h->panel, NULL, SWG_PANEL(.circuits = 4)), SWG_OK);
     ck_assert_int_eq(
         swg_circuit_open(&h->circuit, h->panel, "db",
-                         SWG_CIRCUIT(.calls_min = 10, .recovery_ms = 200, .recovery_ms_max = 200,
+                         SWG_CIRCUIT(.calls_min = 10, .recovery_ms = 1000, .recovery_ms_max = 1000,
                                      .recovery_jitter_pct = SWG_NONE, .probes = 2)),
         SWG_OK);
     ck_assert_int_eq(
@@ -195,6 +196,37 @@ START_TEST(a_dead_redis_costs_nothing)
 }
 END_TEST
 
+/* It says no, and is not asked again for a while: nobody waits for that. */
+START_TEST(a_redis_that_refuses_costs_nothing)
+{
+    server_tell(&lab.server, "CONFIG SET maxmemory 1");
+    call(&hosts[0], SWG_SUCCESS);
+    const swg_strict_counts before = counts(&hosts[0]);
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(call(&hosts[0], SWG_SUCCESS), SWG_PERMITTED);
+    ck_assert_uint_eq(counts(&hosts[0]).late, before.late);
+    ck_assert_uint_eq(counts(&hosts[0]).failed, before.failed + 200);
+}
+END_TEST
+
+/* It would be kept from those who have calls to make. */
+START_TEST(a_release_brings_no_permit)
+{
+    host *h = &hosts[0];
+    const int64_t limit = swg_clock_ns() + 20000 * MS;
+    swg_permit permit;
+    swg_gate_reading gate;
+    trip();
+    while (swg_strict_acquire(h->strict, h->circuit, &permit) != SWG_PERMITTED)
+        ck_assert_int_lt(swg_clock_ns(), limit);
+    const swg_strict_counts before = counts(h);
+    swg_strict_release(h->strict, h->circuit, &permit, SWG_SUCCESS);
+    ck_assert_uint_eq(counts(h).answered, before.answered + 1);
+    ck_assert_int_eq(swg_gate_read(h->circuit, swg_clock_ns(), &gate), SWG_OK);
+    ck_assert_uint_eq(gate.permits, 0);
+}
+END_TEST
+
 /* Of twenty questions of a second each not one is waited for. */
 START_TEST(a_forked_child_asks_nobody)
 {
@@ -244,6 +276,8 @@ int main(void)
     tcase_add_test(tests, no_more_probes_than_granted_and_then_all_go);
     tcase_add_test(tests, a_frozen_redis_costs_the_budget_and_no_call);
     tcase_add_test(tests, a_dead_redis_costs_nothing);
+    tcase_add_test(tests, a_redis_that_refuses_costs_nothing);
+    tcase_add_test(tests, a_release_brings_no_permit);
     tcase_add_test(tests, a_forked_child_asks_nobody);
     tcase_add_test(tests, without_a_runner_and_with_mistakes);
     suite_add_tcase(suite, tests);

@@ -21,6 +21,12 @@ def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def scratch(kind):
+    """A folder named after its owner: what a killed test leaves is swept by later ones
+    (tests/scratch)."""
+    return tempfile.mkdtemp(prefix=f"swg-{kind}-{os.getpid()}-", dir="/tmp")
+
+
 def free_port():
     """Below those the kernel gives to outgoing connections; and its number + 10000 is free too: that is
     where nodes of a cluster talk."""
@@ -35,7 +41,7 @@ class Redis:
     """A server with the settings given: Redis(maxmemory="100mb")."""
 
     def __init__(self, tls=None, **settings):
-        self.folder = tempfile.mkdtemp(prefix="swg-redis-")
+        self.folder = scratch("redis")
         self.socket = f"{self.folder}/sock"
         self.process = None
         for _ in range(5):
@@ -99,7 +105,7 @@ class Sentinels:
     """Three that watch over a master, which they call "shop"."""
 
     def __init__(self, master):
-        self.folder = tempfile.mkdtemp(prefix="swg-sentinel-")
+        self.folder = scratch("sentinel")
         self.ports = [free_port() for _ in range(3)]
         self.processes = []
         for port in self.ports:

@@ -2,7 +2,7 @@
 -- Keys, arguments and replies: docs/design/fleet-wire.md. The same rules in C: src/fleet/step.h.
 local K, A = KEYS, ARGV
 local call = redis.call
-local floor, max = math.floor, math.max
+local floor, max, min = math.floor, math.max, math.min
 local MS_2024 = 1704067200000
 local SCHEMA = '1'
 local CLOSED, OPEN, HALF, FORCED, DISABLED = 0, 1, 2, 3, 4
@@ -48,7 +48,7 @@ local function key(i, suffix)
 end
 
 local kst, kchg
-local now, srv, sep, since, tag
+local now, srv, sep, since, born, tag
 local changed = false
 
 -- The header common to all scripts; reads only.
@@ -65,8 +65,9 @@ end
 
 -- Time and identity of the server. A small step back of the clock is held still. A run id not seen
 -- before means a new master or a restart, with data that may be old or lost: `since` starts the hold-off.
+-- Whoever empties a server that runs on is found by `born`, when the shard was empty.
 local function clock()
-  local m = call('HMGET', K[1], 'v', 'srv', 't', 'ep', 'since', 'gc', 'clock')
+  local m = call('HMGET', K[1], 'v', 'srv', 't', 'ep', 'since', 'gc', 'clock', 'born')
   if m[1] and m[1] ~= SCHEMA then fail('SWGVER', m[1]) end
   if m[7] ~= 'test' and (now ~= 0 or srv ~= '') then fail('SWGARG', 'clock') end
   local latest, gc
@@ -79,14 +80,16 @@ local function clock()
   if srv == '' then srv = string.match(call('INFO', 'server'), 'run_id:(%x+)') end
   if now < latest and latest - now < 60000000 then now = latest end
   if m[2] ~= srv then since = now end
-  if since > now then since = now end
+  born = tonumber(m[8] or m[1] and '0' or now)
+  if not born then spoilt(K[1], 'born') end
+  since, born = min(since, now), min(born, now)
   tag = tonumber(string.sub(srv, 1, 3), 16)
   return gc
 end
 
 -- The first write. Redis refuses a script for want of memory at that one only, and only if it may grow:
 -- a script that began by removing something would run to its end.
-local function enter() call('HSET', K[1], 'v', SCHEMA) end
+local function enter() call('HSET', K[1], 'v', SCHEMA, 'born', F(born)) end
 
 -- Hybrid milliseconds and 12 bits of the server: never below the last, never equal on two servers.
 local function mint()

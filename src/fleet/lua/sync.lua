@@ -1,5 +1,5 @@
 -- sync: one exchange of one reporter with one shard. Everything up to the call of clock() only checks.
-local min, match, format, concat = math.min, string.match, string.format, table.concat
+local match, format, concat = string.match, string.format, table.concat
 local kcfg = K[4]
 local WANT, RESULTS, ENTRIES, SWEEP, SWEEP_ALL = 64, 16, 256, 8, 64
 local NUMBER, CALLS, DAY = 9007199254740991, 10000000, 86400000000
@@ -437,13 +437,15 @@ local function sync()
   elseif #A ~= 6 then fail('SWGARG', 'count of arguments') end
   local gc = clock()
   if load then load() end
+  local lost = cursor > 0 and (cursor > sep or floor(cursor / 4096) < floor(born / 1000) - MS_2024)
   enter()
   local there = roster(K[5])
   local grants, views, offers = {}, {}, {}
   if answer then answer(grants, views, offers) end
   gc = collect(gc, seen)
-  local more
-  cursor, more = changes(cursor, views)
+  -- A cursor of what was here before somebody emptied it: the client has to begin anew, and say what it knows.
+  local more = '0'
+  if lost then cursor = 0 else cursor, more = changes(cursor, views) end
   finish(gc)
   local next_us = min(max(there * 4000, 50000), 2000000)
   return {F(now), srv, F(next_us), F(there), F(cursor), more, grants, views, offers}
