@@ -1,4 +1,6 @@
 -- admin: an operator's order on one circuit for the whole fleet, with an audit row.
+local OVERRIDE = 10 -- of enum swg_cause
+
 local function order()
   begin()
   key(5, ':a')

@@ -7,10 +7,8 @@ local MS_2024 = 1704067200000
 local SCHEMA = '1'
 local CLOSED, OPEN, HALF, FORCED, DISABLED = 0, 1, 2, 3, 4
 
--- Why a circuit came to its state: enum swg_cause. And by what it was judged when it last left CLOSED, as
--- `cause|n|f|s|bad|votes|reporters`; an order, and a claim of what this server never saw, leave nothing to show.
-local FAILURE_RATE, SLOW_RATE, WAIT_OVER, PROBES_PASSED, PROBES_FAILED, OVERRIDE = 1, 2, 5, 6, 7, 10
-local VOTES, CLAIM, PROBES_LOST, OVERRIDE_ENDED = 12, 13, 14, 15
+-- By what a circuit was judged when it last left CLOSED: `cause|n|f|s|bad|votes|reporters`. An order, and a
+-- claim of what this server never saw, leave nothing to show.
 local NO_TRIP = '0|0|0|0|0|0|0'
 
 -- Lua 5.1 would print 1.76e+15
