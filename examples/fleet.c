@@ -85,16 +85,21 @@ static int join(carrier *c, swg_panel *panel)
         return SWG_EINVAL;
     }
     uint64_t seed;
-    char host[41] = "";
+    char host[256]; /* a long name is cut by the fleet's client */
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed ||
-        gethostname(host, sizeof host - 1) != 0) {
+        gethostname(host, sizeof host) != 0) {
         return SWG_ESYS;
     }
-    return swg_fleet_open(&c->fleet, panel,
-                          SWG_FLEET(.host = host, .user = url.user[0] != '\0' ? url.user : NULL,
-                                    .password = url.password[0] != '\0' ? url.password : NULL,
-                                    .database = url.database),
-                          seed, swg_clock_ns());
+    const swg_fleet_config *config =
+        SWG_FLEET(.host = host, .user = url.user[0] != '\0' ? url.user : NULL,
+                  .password = url.password[0] != '\0' ? url.password : NULL,
+                  .database = url.database);
+    const char *field;
+    if (swg_fleet_config_check(config, &field, &reason) != SWG_OK) {
+        fprintf(stderr, "the fleet's %s %s\n", field, reason);
+        return SWG_EINVAL;
+    }
+    return swg_fleet_open(&c->fleet, panel, config, seed, swg_clock_ns());
 }
 
 static swg_verdict call(swg_circuit *circuit, const char *file)

@@ -45,24 +45,35 @@ typedef struct swg_fleet_config {
     uint32_t size;
     uint32_t shards;      /* 16; 1 to 256. The same for every client of a namespace */
     const char *space;    /* "default"; the namespace, [A-Za-z0-9_.-]{1,32} */
-    const char *host;     /* ""; first part of the reporter's name, [A-Za-z0-9_.@-]{0,40} */
+    const char *host;     /* ""; first part of the reporter's name, for people. Of a longer one the
+                             first 40 bytes; what is not in [A-Za-z0-9_.@-] becomes _ */
     uint64_t reporter;    /* the panel's own (gate.h): a client that follows another on the panel
                              counts as the same host. Else random, and never used before */
     uint32_t interval_ms; /* 50; 10 to 10 000: exchange so often, or seldomer if Redis says so */
     uint32_t stale_ms;    /* 300; at least 3 intervals: a reply owed for so long, no new probe */
     uint32_t local_ms;    /* 1 000; more than stale_ms: a reply owed for so long, on our own */
     uint32_t timeout_ms;  /* 500; 10 to 60 000: no reply to a request, the link is given up */
-    uint32_t margin_ms;   /* 10 % of a lease, at least 1: leases end so much earlier here */
+    uint32_t margin_ms;   /* 10 % of a lease, at least 1; 1 to half of lease_ms: leases end so much
+                             earlier here, and never more than half of what was granted */
     uint32_t links;       /* shards, at most 64; 1 to 64: masters of a Redis Cluster at a time */
-    uint32_t revision;    /* SWG_NONE; of the limits below. Offered to Redis; the highest wins */
+    uint32_t revision;    /* 1; to 2 147 483 647; SWG_NONE: offers no limits. See below */
     const char *user;     /* NULL */
     const char *password; /* NULL: no AUTH is sent */
     uint32_t database;    /* 0; to 1 048 575: SELECT. A Redis Cluster has only 0 */
 
-    /* The fleet's limits for each circuit. Window, rates, calls_min, wait come from the circuit's
-     * own configuration; times are kept to lease <= wait. */
-    uint32_t quorum;        /* 2; 1 to 1 000: reporters that must see it bad */
-    uint32_t cap;           /* 1 000; 1 to 1 000 000: calls of one reporter that count */
+    /* The fleet's limits for each circuit. Window, rates, calls_min, probes and wait come from the
+     * circuit's own configuration (a count window is one of 10 s here); times are kept to
+     * lease <= wait, the window to 100 ms to 10 min, the wait to 10 ms to 1 h.
+     *
+     * They are one for all hosts and live in Redis: each host offers its own as `revision`, the
+     * highest stays, of one revision the first. So hosts that are configured alike need none. A
+     * change of limits takes hold with a higher revision than before, be it of a field here or of
+     * swg_circuit_configure(), and wins as soon as the first host is opened with it. A host whose
+     * limits are not those in force is told: SWG_FLEET_EVENT_LIMITS. */
+    uint32_t quorum;        /* 2; 1 to 1 000: reporters that must see it bad. With 2, one host alone
+                               never opens the fleet: its own breaker does what is needed */
+    uint32_t cap;           /* 1 000; 1 to 1 000 000: calls of one reporter that count; at least
+                               the circuit's calls_min, whatever is set */
     uint32_t fail_limit;    /* 2; 1 to 64: failed probes that open again */
     uint32_t expiry_limit;  /* 12; 1 to 1 000: probes lost that open again */
     uint32_t lease_ms;      /* 5 000; 10 to 60 000: a probe must be back by then */
@@ -134,9 +145,14 @@ const char *swg_fleet_mode_name(swg_fleet_mode mode);
 const char *swg_fleet_state_name(swg_fleet_state state);
 const char *swg_fleet_error_name(swg_fleet_error error);
 
+/* Is every field in its range, and do they go together? On SWG_EINVAL and SWG_ENEWER `*field` and
+ * `*reason` (either may be NULL) name what is wrong; the strings are static.
+ * Errors: SWG_EINVAL, SWG_ENEWER.  Threads: any. */
+int swg_fleet_config_check(const swg_fleet_config *config, const char **field, const char **reason);
+
 /* Opens a client on a panel, which must stay open longer. `seed` feeds jitter only. Circuits are
  * those of the panel, found as they appear. Strings of the configuration are copied.
- * Errors: SWG_EINVAL, SWG_ENEWER, SWG_ENOMEM. */
+ * Errors: SWG_EINVAL, SWG_ENEWER (swg_fleet_config_check() says of what), SWG_ENOMEM. */
 int swg_fleet_open(swg_fleet **fleet, swg_panel *panel, const swg_fleet_config *config,
                    uint64_t seed, int64_t now_ns);
 
@@ -149,8 +165,9 @@ void swg_fleet_close(swg_fleet **fleet);
  * Errors: SWG_EINVAL (no such link, or it is up). */
 int swg_fleet_connected(swg_fleet *fleet, uint32_t link, int64_t now_ns);
 
-/* The link is down; what was under way on it is lost. Returns the time to connect again: at once
- * after a link that worked, spread over a second; else after a wait that doubles to 5 s. */
+/* The link is down; what was under way on it is lost. Returns the time to connect again: within a
+ * second, spread over it; after a link that was given up, after a wait that doubles from 200 ms to
+ * 5 s. */
 int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t link, int64_t now_ns);
 
 /* Bytes that came in; any cut is fine. SWG_EPROTO: they make no sense; close the link, and say so
@@ -190,7 +207,11 @@ typedef enum swg_fleet_event_kind {
     SWG_FLEET_EVENT_ERROR = 6,    /* an exchange of `shard` failed: `value` is enum swg_fleet_error,
                                      `text` the server's words. First of its kind in a row only.
                                      `shard` SWG_NONE: AUTH or SELECT on `link` was refused */
-    SWG_FLEET_EVENT_ORDER = 7     /* order `value` was carried out (`epoch`), or not: `error` */
+    SWG_FLEET_EVENT_ORDER = 7,    /* order `value` was carried out (`epoch`), or not: `error` */
+    SWG_FLEET_EVENT_LIMITS = 8    /* limits of a circuit of `shard` are others here than those in
+                                     force in the fleet: `text` names it, the first field that
+                                     differs and both values. `value` is our revision, `epoch` that
+                                     of the fleet's. Once, until either changes */
 } swg_fleet_event_kind;
 
 typedef struct swg_fleet_event {
@@ -233,8 +254,9 @@ int swg_fleet_order(swg_fleet *fleet, const char *circuit, swg_fleet_state state
 /* A histogram: up to 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500 ms, and longer. */
 #define SWG_FLEET_BUCKETS 11
 
+/* Snapshots are written whole and grow only into their `reserved`, so their size stays. */
 typedef struct swg_fleet_snapshot {
-    uint32_t size;
+    uint32_t size; /* written: sizeof(swg_fleet_snapshot) */
     uint32_t shards;
     uint32_t modes[SWG_FLEET_MODE_COUNT]; /* shards in each */
     uint32_t circuits;                    /* known to the client */
@@ -254,7 +276,8 @@ typedef struct swg_fleet_snapshot {
         hurried; /* exchanges made before their time, for a hint or for a breaker that opened */
     uint64_t took_ns;                    /* all answered exchanges together */
     uint64_t buckets[SWG_FLEET_BUCKETS]; /* answered exchanges by how long they took */
-    uint64_t reserved[18];
+    uint64_t limits_differ;              /* circuits whose limits here are not those in force */
+    uint64_t reserved[17];
 } swg_fleet_snapshot;
 
 typedef struct swg_fleet_shard_snapshot {
@@ -280,11 +303,19 @@ typedef struct swg_fleet_circuit_snapshot {
     uint64_t calls, failures, slow; /* what we last said of it */
     int64_t wait_ns;                /* no permits before (hold-off, quarantine); 0: none */
     int64_t quarantine_ns;
+    uint32_t revision;      /* of the limits in force, as far as we know; 0: the defaults */
+    uint32_t limits_differ; /* 1: ours are others */
     uint32_t cause; /* enum swg_cause: why it came to this state; of no history 0. One that a newer
                        client told Redis is "unknown" to swg_cause_name() */
     uint32_t reserved_cause;
-    uint64_t reserved[3];
+    uint64_t reserved[2];
 } swg_fleet_circuit_snapshot;
+
+#ifndef __cplusplus
+_Static_assert(sizeof(swg_fleet_snapshot) == 544 && sizeof(swg_fleet_shard_snapshot) == 136 &&
+                   sizeof(swg_fleet_circuit_snapshot) == 112,
+               "snapshots grow into what is reserved");
+#endif
 
 /* Errors: SWG_EINVAL; SWG_ENOENT (no such circuit here). */
 int swg_fleet_read(const swg_fleet *fleet, swg_fleet_snapshot *snapshot);

@@ -66,8 +66,9 @@ typedef struct swg_fleet_run_config {
     /* Each event of swg_fleet_poll(), from the running thread. May be NULL. */
     void (*event)(void *arg, const swg_fleet_event *event);
     /* What stands in the way, and where: "127.0.0.1:6379: connect: Connection refused", "sentinel
-     * 10.0.0.7:26379: knows no master named 'cache'". Once, until its connection works again. May
-     * be NULL. */
+     * 10.0.0.7:26379: knows no master named 'cache'". Once, until its connection works again. Also,
+     * as "limits: payments: failure_pct is 30 here and ...", SWG_FLEET_EVENT_LIMITS. May be NULL.
+     */
     void (*trouble)(void *arg, const char *what);
     void *arg;
     /* Called every look_ms (1 000; 10 to 60 000) from the running thread, to read the client or

@@ -94,17 +94,68 @@ static bool tell_redis(world *w, const redis_order *order)
     return true;
 }
 
-static void note_order(world *w, redis_action action, int64_t now_ns)
+static void note_order(world *w, redis_action action, int64_t asked_ns)
 {
     bool back = action == REDIS_RESTART || action == REDIS_THAW || action == REDIS_HEAL;
-    w->back_ns = back && w->plan->redis == REDIS_FOR_FLEET ? now_ns : 0;
+    if (w->plan->redis != REDIS_FOR_FLEET)
+        asked_ns = 0;
+    if (w->back_ns || !w->away_ns)
+        w->away_ns = asked_ns;
+    w->back_ns = back && asked_ns ? swg_clock_ns() : 0; /* it has done so by now */
+    w->anew = action == REDIS_RESTART;
     w->together_ns = 0;
     if (action == REDIS_KILL || action == REDIS_RESTART)
         forget_naive(w);
 }
 
+static bool is_with_redis(const world *w, const member *m)
+{
+    return m->dead ||
+           (m->standing.mode == SWG_FLEET_FLEET && (!w->anew || m->joined_ns >= w->away_ns));
+}
+
+static int count_missed(const world *w)
+{
+    int count = 0;
+    for (int i = 0; i < STAGE_INSTANCES; i++)
+        count += w->instances[i].missed_ns >= w->away_ns;
+    return count;
+}
+
+/* Whoever has not missed it yet may still do so, unless Redis has been back for long enough. */
+void lab_notice_together(world *w, int64_t now_ns)
+{
+    enum { SURE_AFTER_MS = 1000 };
+    int missed = count_missed(w);
+    int64_t last_ns = w->back_ns;
+    if (w->back_ns == 0 || w->together_ns || now_ns < w->back_ns)
+        return;
+    for (int i = 0; i < STAGE_INSTANCES; i++) {
+        const member *m = &w->instances[i];
+        if (!is_with_redis(w, m))
+            return;
+        last_ns = m->joined_ns > last_ns ? m->joined_ns : last_ns;
+    }
+    if (missed == 0 && !w->anew && now_ns < w->back_ns + SURE_AFTER_MS * (int64_t)MS)
+        return;
+    w->together_ns = last_ns;
+    story_together(w->lab, w, missed);
+}
+
+static bool any_redis(const lab *l)
+{
+    for (int i = 0; i < l->world_count; i++)
+        if (l->worlds[i].redis.started && !l->worlds[i].redis.dead)
+            return true;
+    return false;
+}
+
 void lab_redis(lab *l, int64_t now_ns, const redis_order *order, const world *but)
 {
+    if (!any_redis(l)) {
+        story_note(l, "✗ no Redis is left to be told anything: its keeper is gone");
+        return;
+    }
     mark_span(l, order->action, now_ns);
     for (int i = 0; i < l->world_count; i++) {
         world *w = &l->worlds[i];
@@ -132,6 +183,8 @@ bool lab_encore_begin(lab *l, int64_t now_ns)
     if (l->encore || l->by_hand || l->stage->encore[0].kind == ACT_NONE)
         return false;
     l->encore = true;
+    if (!l->json)
+        out_line(&l->out, "%s", "");
     l->phase = LAB_HEALTHY;
     l->next_ns = now_ns + l->stage->encore[0].after_ms * MS;
     return true;

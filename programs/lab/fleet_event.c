@@ -61,9 +61,9 @@ bool fleet_event_from_json(swg_event *event, const json_t *object)
 static const char *mode_text(swg_fleet_mode from, swg_fleet_mode to)
 {
     if (to == SWG_FLEET_STALE)
-        return "nothing heard from Redis; views hold, no new probes";
+        return "no word from Redis; all stays as it is, no probes";
     if (to == SWG_FLEET_LOCAL)
-        return "on its own now, its own breaker decides";
+        return "without Redis from here on; own breakers decide";
     if (to == SWG_FLEET_REJOIN)
         return "heard from Redis again, which is told what is known here";
     if (to == SWG_FLEET_FLEET)
@@ -92,6 +92,8 @@ const char *fleet_event_text(char text[EVIDENCE_MAX], const swg_event *event)
                  mode_text((swg_fleet_mode)event->from, (swg_fleet_mode)event->to));
     else if (event->scope == SWG_SCOPE_FLEET)
         fleet_text(text, event);
+    else if (event->cause == SWG_CAUSE_CONSECUTIVE && event->failures == event->limit)
+        snprintf(text, EVIDENCE_MAX, "%u failures in a row", event->failures);
     else if (event->cause == SWG_CAUSE_FLEET)
         snprintf(text, EVIDENCE_MAX, "the fleet's probes passed");
     else

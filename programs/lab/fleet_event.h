@@ -14,7 +14,7 @@ json_t *fleet_event_json(const swg_event *event);
 /* What fleet_event_json() wrote, read back. False if it is not such an object. */
 bool fleet_event_from_json(swg_event *event, const json_t *object);
 
-/* Why; for a mode what it means: "nothing heard from Redis". */
+/* Why; for a mode what it means: "no word from Redis". */
 const char *fleet_event_text(char text[EVIDENCE_MAX], const swg_event *event);
 
 #endif

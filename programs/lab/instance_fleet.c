@@ -14,7 +14,7 @@
  * instance's timeout of 250 ms, so a lease of a second is long; after a restart of Redis nothing is
  * granted for as long as one, and a lab is short. No ramp, and the first probe that fails decides:
  * so it is in the worlds beside. */
-enum { SHARDS = 1, LEASE_MS = 1000, FAIL_LIMIT = 1, REVISION = 1 };
+enum { SHARDS = 1, LEASE_MS = 1000, FAIL_LIMIT = 1 };
 
 struct instance_fleet {
     swg_fleet *fleet;
@@ -37,26 +37,28 @@ static void *carry(void *closure)
     return NULL;
 }
 
-static int join(instance_fleet *f, swg_panel *panel, const char *name, const char **reason)
+static int join(instance_fleet *f, swg_panel *panel, const char *name, const char **field,
+                const char **reason)
 {
     uint64_t numbers[2];
     swg_fleet_url url;
     int result = swg_fleet_url_parse(&url, f->run.url, reason);
     if (result != SWG_OK || getrandom(numbers, sizeof numbers, 0) != sizeof numbers)
         return result != SWG_OK ? result : SWG_ESYS;
-    return swg_fleet_open(
-        &f->fleet, panel,
+    const swg_fleet_config *config =
         SWG_FLEET(.space = "lab", .shards = SHARDS, .host = name, .reporter = numbers[0] | 1,
                   .lease_ms = LEASE_MS, .ramp_ms = SWG_NONE, .fail_limit = FAIL_LIMIT,
-                  .revision = REVISION, .user = url.user[0] ? url.user : NULL,
-                  .password = url.password[0] ? url.password : NULL, .database = url.database),
-        numbers[1], swg_clock_ns());
+                  .user = url.user[0] ? url.user : NULL,
+                  .password = url.password[0] ? url.password : NULL, .database = url.database);
+    if ((result = swg_fleet_config_check(config, field, reason)) != SWG_OK)
+        return result;
+    return swg_fleet_open(&f->fleet, panel, config, numbers[1], swg_clock_ns());
 }
 
 instance_fleet *instance_fleet_open(swg_panel *panel, const char *name, const char *url, bool talks)
 {
     instance_fleet *f = calloc(1, sizeof *f);
-    const char *reason = NULL;
+    const char *field = "", *reason = "";
     int result = SWG_ENOMEM;
     if (!f)
         return NULL;
@@ -64,11 +66,11 @@ instance_fleet *instance_fleet_open(swg_panel *panel, const char *name, const ch
                                     .url = url,
                                     .stop_fd = eventfd(0, EFD_CLOEXEC),
                                     .trouble = talks ? on_trouble : NULL};
-    if (f->run.stop_fd >= 0 && (result = join(f, panel, name, &reason)) == SWG_OK &&
+    if (f->run.stop_fd >= 0 && (result = join(f, panel, name, &field, &reason)) == SWG_OK &&
         pthread_create(&f->thread, NULL, carry, f) == 0)
         return f;
-    fprintf(stderr, "instance: cannot join the fleet at %s: %s\n", url,
-            reason ? reason : swg_error_text(result));
+    fprintf(stderr, "instance: cannot join the fleet at %s: %s%s%s\n", url, field,
+            field[0] ? " " : "", reason[0] ? reason : swg_error_text(result));
     swg_fleet_close(&f->fleet);
     if (f->run.stop_fd >= 0)
         close(f->run.stop_fd);

@@ -31,7 +31,8 @@ static void take_service(member *m, const json_t *line)
     const char *fault = json_string_value(json_object_get(line, "fault"));
     m->ready = true;
     take_arrivals(w, line);
-    series_arrived(&w->series, (int64_t)number(line, "at_ns"), number(line, "calls"));
+    if (w->lab->start_ns) /* before there is load, none arrives */
+        series_arrived(&w->series, (int64_t)number(line, "at_ns"), number(line, "calls"));
     w->arrivals_at = (w->arrivals_at + 1) % LIVE_SLOTS;
     w->arrivals[w->arrivals_at] =
         (live_arrivals){.at_ns = (int64_t)number(line, "at_ns"), .calls = number(line, "calls")};
@@ -60,16 +61,13 @@ static bool is_felt(member *m, const swg_event *event, swg_event *felt)
     return felt->from != felt->to;
 }
 
-/* Redis came back, and now all hear from it. */
-static void notice_together(world *w, int64_t at_ns)
+static void take_mode(member *m, const swg_event *event)
 {
-    for (int i = 0; i < STAGE_INSTANCES; i++)
-        if (w->instances[i].standing.mode != SWG_FLEET_FLEET && !w->instances[i].dead)
-            return;
-    if (w->back_ns == 0 || w->together_ns || at_ns < w->back_ns)
-        return;
-    w->together_ns = at_ns;
-    story_together(w->lab, w);
+    if (event->to == SWG_FLEET_STALE || event->to == SWG_FLEET_LOCAL)
+        m->missed_ns = event->at_ns;
+    if (event->to == SWG_FLEET_FLEET)
+        m->joined_ns = event->at_ns;
+    lab_notice_together(m->world, event->at_ns);
 }
 
 static void take_fleet_event(member *m, const swg_event *event)
@@ -81,7 +79,7 @@ static void take_fleet_event(member *m, const swg_event *event)
     m->ready |= m->standing.mode == SWG_FLEET_FLEET;
     story_transition(m, event);
     if (event->scope == SWG_SCOPE_FLEET_MODE)
-        notice_together(m->world, event->at_ns);
+        take_mode(m, event);
 }
 
 /* All read the one state in Redis. Many may have written the same. */
@@ -137,7 +135,8 @@ static void take_naive(member *m, const json_t *report)
                            .trips = number(report, "trips"),
                            .errors = number(report, "errors"),
                            .failures = number(report, "failures"),
-                           .counted = number(report, "counted")};
+                           .counted = number(report, "counted"),
+                           .overwritten = number(report, "overwritten")};
     histogram_merge_json(&mine->redis, json_object_get(report, "redis"));
     *sum = (naive_counts){0};
     for (int i = 0; i < STAGE_INSTANCES; i++) {
@@ -147,6 +146,7 @@ static void take_naive(member *m, const json_t *report)
         sum->errors += one->errors;
         sum->failures += one->failures;
         sum->counted += one->counted;
+        sum->overwritten += one->overwritten;
         histogram_merge(&sum->redis, &one->redis);
     }
 }

@@ -33,6 +33,7 @@ typedef struct member {
     swg_state state;  /* of an instance's circuit, by the last event: what its calls meet */
     int64_t until_ns; /* open: when it will be tried */
     standing standing;
+    int64_t missed_ns, joined_ns; /* of a fleet: when it last went without Redis, and with it */
 } member;
 
 /* What the load generator said in one of its last few reports, and how many calls the service had
@@ -54,7 +55,7 @@ typedef enum lab_span { SPAN_HEALTHY, SPAN_FROZEN, SPAN_GONE, SPAN_COUNT, SPAN_N
 
 /* What the instances of a naive world have asked of it. */
 typedef struct naive_counts {
-    uint64_t calls, trips, errors, failures, counted;
+    uint64_t calls, trips, errors, failures, counted, overwritten;
     histogram redis;
 } naive_counts;
 
@@ -71,7 +72,12 @@ struct world {
     fault_kind fault;
     int rate_pct;
     tally tally;
-    int64_t back_ns, together_ns; /* Redis could be reached again; all were in the fleet again */
+    int64_t away_ns, back_ns; /* Redis could not be reached any more; it could again */
+    int64_t together_ns;      /* all were in the fleet again */
+    bool anew;                /* it came back empty: all have to tell it */
+    bool flap_told;
+    uint64_t told_epoch;  /* the fleet's last decision that was */
+    swg_state told_state; /* of a naive breaker */
     span spans[SPAN_COUNT];
     series series;
     redis_counts redis_counts; /* so far; when the story began; when the first outage did */
@@ -178,6 +184,8 @@ void lab_span_step(lab *l, int64_t now_ns);
 /* Tells every Redis there is, but the one that knows already, and the story. */
 void lab_redis(lab *l, int64_t now_ns, const redis_order *order, const world *but);
 void lab_redis_follow(lab *l, world *from, const redis_order *order);
+/* Redis came back: tells when all hear from it, and whether anybody had missed it. */
+void lab_notice_together(world *w, int64_t now_ns);
 /* False: there is none. */
 bool lab_encore_begin(lab *l, int64_t now_ns);
 void lab_encore_step(lab *l, int64_t now_ns);

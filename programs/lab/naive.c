@@ -22,6 +22,7 @@ struct naive {
     unsigned event_head, event_tail;
     uint64_t calls, trips, errors; /* round trips, and those without an answer */
     uint64_t failures, counted;    /* that happened; that Redis said it had counted */
+    uint64_t overwritten;          /* states another call had set since this one looked */
     histogram redis;               /* time a call spent waiting for Redis */
 };
 
@@ -127,9 +128,10 @@ static swg_state state_of(const redisReply *reply)
     return SWG_CLOSED;
 }
 
-static void note(naive *n, const swg_event *event)
+static void note(naive *n, const swg_event *event, swg_state old)
 {
     pthread_mutex_lock(&n->lock);
+    n->overwritten += old != (swg_state)event->from && old != (swg_state)event->to;
     if (n->event_head - n->event_tail < EVENTS_MAX)
         n->events[n->event_head++ % EVENTS_MAX] = *event;
     pthread_mutex_unlock(&n->lock);
@@ -147,11 +149,12 @@ static void set_state(naive *n, naive_call *call, swg_state to, swg_cause cause,
                        .limit = cause == SWG_CAUSE_CONSECUTIVE ? n->config.failure_threshold : 0,
                        .pid = getpid(),
                        .name = "service"};
-    redisReply *reply = ask(n, call, "SET circuit:service:state %s", words[to]);
+    /* the old value is for the lab to count: this breaker does not look at it */
+    redisReply *reply = ask(n, call, "SET circuit:service:state %s GET", words[to]);
     if (to == SWG_OPEN)
         event.until_ns = event.at_ns + n->config.recovery_ms * INT64_C(1000000);
     if (reply)
-        note(n, &event);
+        note(n, &event, state_of(reply));
     freeReplyObject(reply);
 }
 
@@ -251,10 +254,11 @@ bool naive_take_event(naive *n, swg_event *event)
 json_t *naive_json(naive *n)
 {
     pthread_mutex_lock(&n->lock);
-    json_t *object = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "calls", (json_int_t)n->calls,
-                               "trips", (json_int_t)n->trips, "errors", (json_int_t)n->errors,
-                               "failures", (json_int_t)n->failures, "counted",
-                               (json_int_t)n->counted, "redis", histogram_json(&n->redis));
+    json_t *object =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "calls", (json_int_t)n->calls, "trips",
+                  (json_int_t)n->trips, "errors", (json_int_t)n->errors, "failures",
+                  (json_int_t)n->failures, "counted", (json_int_t)n->counted, "overwritten",
+                  (json_int_t)n->overwritten, "redis", histogram_json(&n->redis));
     pthread_mutex_unlock(&n->lock);
     return object;
 }

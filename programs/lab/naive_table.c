@@ -1,6 +1,8 @@
 /* What the naive breaker costs and keeps, beside the fleet's. */
 #include "naive_table.h"
 
+#include "closing.h"
+#include "paragraph.h"
 #include "story.h"
 #include "table.h"
 
@@ -130,6 +132,13 @@ static void cell_counted(char *text, const lab *l, const world *w)
         out_count(text, w->redis_counts.increments);
 }
 
+static void cell_overwritten(char *text, const lab *l, const world *w)
+{
+    (void)l;
+    if (is_naive(w))
+        out_count(text, w->naive_counts.overwritten);
+}
+
 static const struct {
     const char *label;
     cell_writer write;
@@ -145,6 +154,7 @@ static const struct {
     {"Redis gone, sick: calls that reached it", cell_unguarded},
     {"altogether: failures that happened", cell_failures},
     {"  that Redis counted", cell_counted},
+    {"  states of others overwritten unread", cell_overwritten},
 };
 
 static json_t *world_json(const lab *l, const world *w)
@@ -152,7 +162,7 @@ static json_t *world_json(const lab *l, const world *w)
     const tally_tries *t = &outage(l, w, 0)->tries;
     histogram frozen;
     span_latency(&w->spans[SPAN_FROZEN], &frozen);
-    return json_pack("{s:s, s:b, s:f, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I}",
+    return json_pack("{s:s, s:b, s:f, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I}",
                      "world", w->plan->name, "naive", is_naive(w), "trips_per_call",
                      trips_per_call(w), "redis_p50_us",
                      (json_int_t)histogram_at(&w->naive_broken.redis, 50) / 1000, "redis_p99_us",
@@ -162,7 +172,8 @@ static json_t *world_json(const lab *l, const world *w)
                      "frozen_p50_us", (json_int_t)histogram_at(&frozen, 50) / 1000, "frozen_p99_us",
                      (json_int_t)histogram_at(&frozen, 99) / 1000, "reached_without_redis_pct",
                      outage(l, w, 1)->reached_pct, "failures", (json_int_t)w->naive_counts.failures,
-                     "failures_counted", (json_int_t)w->redis_counts.increments);
+                     "failures_counted", (json_int_t)w->redis_counts.increments, "overwritten",
+                     (json_int_t)w->naive_counts.overwritten);
 }
 
 void naive_table(lab *l)
@@ -182,8 +193,9 @@ void naive_table(lab *l)
             }
             table_row(l, rows[row].label, cells);
         }
-        out_line(&l->out,
-                 "  Redis is on this very host: over a network each round trip takes longer.");
+        paragraph(&l->out, 2,
+                  "  Redis is on this very host: over a network each round trip takes longer.");
+        naive_closing(l);
     }
     json_decref(list);
 }

@@ -1,5 +1,7 @@
 #include "report.h"
 
+#include "closing.h"
+#include "paragraph.h"
 #include "plot.h"
 #include "profile.h"
 #include "report_style.h"
@@ -11,6 +13,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,21 +21,24 @@
 
 static void put_text(FILE *file, const char *text)
 {
-    for (; *text; text++) {
-        if (*text == '<')
+    for (size_t i = 0; text[i]; i++) {
+        if (text[i] == '<')
             fputs("&lt;", file);
-        else if (*text == '>')
+        else if (text[i] == '>')
             fputs("&gt;", file);
-        else if (*text == '&')
+        else if (text[i] == '&')
             fputs("&amp;", file);
+        else if (paragraph_is_unit(text, i))
+            fputs("&nbsp;", file);
         else
-            fputc(*text, file);
+            fputc(text[i], file);
     }
 }
 
 static void put_head(FILE *file, const lab *l)
 {
-    char circuit[PROFILE_TEXT_MAX], fault[FAULT_TEXT_MAX], when[64];
+    char circuit[PROFILE_TEXT_MAX], fault[FAULT_TEXT_MAX], when[64], seen[CLOSING_MAX];
+    char setup[PROFILE_TEXT_MAX + FAULT_TEXT_MAX + 256];
     struct tm tm;
     time_t now = time(NULL);
     gmtime_r(&now, &tm);
@@ -45,23 +51,26 @@ static void put_head(FILE *file, const lab *l)
             l->stage->name, report_style, l->stage->name);
     put_text(file, l->stage->title);
     fprintf(file, "</h1>\n<p>");
-    for (const char *const *line = l->stage->story; *line; line++) {
-        put_text(file, *line);
-        fputc('\n', file);
-    }
-    fprintf(file, "</p>\n<p>Each circuit: %s. ", profile_text(circuit, &l->config));
-    fprintf(file, "The outage: %s. ",
-            fault_text(fault, l->script.fault, l->script.rate_pct, &l->times));
-    fprintf(file,
-            "%lld calls a second in each world, on schedule whether or not earlier ones came back; "
-            "instances give the service %lld ms. Seed %llu.</p>\n",
-            (long long)l->script.calls_per_s, (long long)l->script.timeout_ms,
-            (unsigned long long)l->seed);
+    put_text(file, l->stage->story);
+    snprintf(setup, sizeof setup,
+             "Each circuit: %s. The outage: %s. %lld calls a second in each world, on schedule "
+             "whether or not earlier ones came back; instances give the service %lld ms. Seed "
+             "%llu.",
+             profile_text(circuit, &l->config),
+             fault_text(fault, l->script.fault, l->script.rate_pct, &l->times),
+             (long long)l->script.calls_per_s, (long long)l->script.timeout_ms,
+             (unsigned long long)l->seed);
+    fprintf(file, "</p>\n<p>");
+    put_text(file, setup);
+    fprintf(file, "</p>\n");
     fprintf(file,
             "<p>All worlds ran at the same time on one machine of %d processors, which was "
             "%.0f&nbsp;%% busy meanwhile. Every number and every curve was measured in this run, "
             "%s.</p>\n",
             machine_processors(), machine_busy_pct(&l->machine), when);
+    fprintf(file, "<p class=\"seen\">");
+    put_text(file, compare_text(seen, l));
+    fprintf(file, "</p>\n");
 }
 
 static void put_table(FILE *file, const lab *l)
@@ -200,6 +209,9 @@ static bool complain(const char *path, const char *why)
 bool report_possible(const char *path)
 {
     char folder[PATH_MAX];
+    struct stat file;
+    if (stat(path, &file) == 0 && S_ISDIR(file.st_mode))
+        return complain(path, strerror(EISDIR));
     snprintf(folder, sizeof folder, "%s", path);
     const char *where = access(path, F_OK) == 0 ? path : dirname(folder);
     return access(where, W_OK) == 0 || complain(path, strerror(errno));

@@ -12,7 +12,8 @@ const char report_style[] =
     "body { margin: 2rem auto; max-width: 76rem; padding: 0 1rem; background: var(--paper);"
     " color: var(--ink); font: 16px/1.45 system-ui, sans-serif; }\n"
     "h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }"
-    " h3 { font-size: 1rem; margin: 1.2rem 0 0.2rem; } p { max-width: 48rem; }\n"
+    " h3 { font-size: 1rem; margin: 1.2rem 0 0.2rem; } p { max-width: 48rem; }"
+    " .seen { border-left: 4px solid var(--answered); padding-left: 0.8rem; }\n"
     ".wide { overflow-x: auto; }\n"
     "table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }\n"
     "th, td { padding: 0.25rem 0.7rem; text-align: right; white-space: nowrap; }"
@@ -32,4 +33,8 @@ const char report_style[] =
     " .open { stroke-width: 8; stroke: var(--failed); }\n"
     ".legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap;"
     " gap: 0.3rem 1.4rem; font-size: 0.9rem; }"
-    " .legend svg { width: 24px; height: 14px; margin-right: 0.4rem; vertical-align: -2px; }\n";
+    " .legend svg { width: 24px; height: 14px; margin-right: 0.4rem; vertical-align: -2px; }\n"
+    "@media (max-width: 40rem) { body { margin-top: 1rem; } table { font-size: 0.8rem; }"
+    " th, td { padding: 0.25rem 0.4rem; } svg text { font-size: 14px; }"
+    " tbody th, thead td { position: sticky; left: 0; background: var(--paper); }"
+    " tbody th { white-space: normal; min-width: 6.5rem; } }\n";

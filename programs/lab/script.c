@@ -81,8 +81,10 @@ static void step_settling(lab *l, int64_t now_ns)
     l->report = NULL;
     if (lab_encore_begin(l, now_ns))
         return;
-    if (l->encore && l->stage->last_table)
-        l->stage->last_table(l);
+    if (l->stage->closing && (l->encore || l->stage->encore[0].kind == ACT_NONE))
+        l->stage->closing(l);
+    if (l->trouble)
+        story_care(l);
     l->phase = l->once ? LAB_OVER : LAB_FREE;
     if (l->phase == LAB_FREE && l->keys) {
         out_line(&l->out, "%s", "");
@@ -238,6 +240,8 @@ void lab_script_step(lab *l, int64_t now_ns)
     bool due = !l->by_hand && now_ns >= l->next_ns;
     story_flush(l, now_ns - REPORTED_AFTER_MS * (int64_t)MS);
     lab_span_step(l, now_ns);
+    for (int w = 0; w < l->world_count; w++)
+        lab_notice_together(&l->worlds[w], now_ns);
     step_states(l, now_ns);
     step_compare(l, now_ns);
     switch (l->phase) {

@@ -49,16 +49,16 @@ struct lab;
 typedef struct stage {
     const char *name;
     const char *title;
-    const char *story[6];        /* lines said first; ends with NULL */
+    const char *story;           /* said first */
     const char *circuit[6];      /* changes of the profile, KEY=VALUE; ends with NULL */
     int shares[STAGE_INSTANCES]; /* of the calls, for A, B, C; all 0: the same for each */
     int world_count;
     stage_world worlds[STAGE_WORLDS_MAX];
     stage_script script;
-    stage_act encore[ACTS_MAX];        /* what follows when the outage is over and told */
-    bool quiet;                        /* transitions are not told one by one */
-    const char *report;                /* the file the report is written to; NULL: there is none */
-    void (*last_table)(struct lab *l); /* after it; may be NULL */
+    stage_act encore[ACTS_MAX];     /* what follows when the outage is over and told */
+    bool quiet;                     /* transitions are not told one by one */
+    const char *report;             /* the file the report is written to; NULL: there is none */
+    void (*closing)(struct lab *l); /* says what one has seen; may be NULL */
 } stage;
 
 /* Do its instances have one circuit? */

@@ -1,16 +1,18 @@
 #include "story.h"
 
 #include "fleet_event.h"
+#include "paragraph.h"
 #include "part.h"
 #include "profile.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { SECOND = 1000000000 };
 
-static double story_seconds(const lab *l)
+double story_seconds(const lab *l)
 {
     return l->start_ns ? (double)(swg_clock_ns() - l->start_ns) / 1e9 : 0;
 }
@@ -24,14 +26,28 @@ void story_emit(lab *l, const char *type, json_t *object)
     part_json(&p, object);
 }
 
-void story_tell(lab *l, const char *format, ...)
+static void tell(lab *l, double at_s, const char *format, va_list list)
 {
     char text[OUT_LINE_MAX];
+    int used = snprintf(text, sizeof text, "%6.1f s  ", at_s);
+    vsnprintf(text + used, sizeof text - (size_t)used, format, list);
+    paragraph(&l->out, STORY_INDENT, text);
+}
+
+void story_tell(lab *l, const char *format, ...)
+{
     va_list list;
     va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
+    tell(l, story_seconds(l), format, list);
     va_end(list);
-    out_line(&l->out, "%6.1f s  %s", story_seconds(l), text);
+}
+
+void story_tell_at(lab *l, int64_t at_ns, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    tell(l, (double)(at_ns - l->start_ns) / 1e9, format, list);
+    va_end(list);
 }
 
 /* ---- beginning ----------------------------------------------------------------------------- */
@@ -48,7 +64,7 @@ static void print_cast(lab *l)
 
 void story_begin(lab *l)
 {
-    char circuit[PROFILE_TEXT_MAX];
+    char circuit[PROFILE_TEXT_MAX], text[OUT_LINE_MAX];
     out *o = &l->out;
     if (l->json) {
         story_emit(l, "begin",
@@ -58,14 +74,16 @@ void story_begin(lab *l)
                              l->world_count));
         return;
     }
-    out_line(o, "%sswitchgear lab %s: %s%s", out_paint(o, OUT_BOLD), l->stage->name,
+    snprintf(text, sizeof text, "%sswitchgear lab %s: %s%s", out_paint(o, OUT_BOLD), l->stage->name,
              l->stage->title, out_paint(o, OUT_PLAIN));
-    for (const char *const *line = l->stage->story; *line; line++)
-        out_line(o, "  %s", *line);
-    out_line(o, "  Each circuit: %s.", profile_text(circuit, &l->config));
-    out_line(o, "  %lld calls/s in each world; instances give the service %lld ms. Seed %llu.",
-             (long long)l->script.calls_per_s, (long long)l->script.timeout_ms,
-             (unsigned long long)l->seed);
+    paragraph(o, 2, text);
+    snprintf(text, sizeof text,
+             "  %s\n  Each circuit: %s.\n  %lld calls/s in each world; instances give the service "
+             "%lld ms. Seed %llu.",
+             l->stage->story, profile_text(circuit, &l->config), (long long)l->script.calls_per_s,
+             (long long)l->script.timeout_ms, (unsigned long long)l->seed);
+    for (char *rest, *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        paragraph(o, 2, line);
     print_cast(l);
     out_line(o, "%s", "");
 }
@@ -112,7 +130,7 @@ void story_healed(lab *l, bool by_somebody)
                    by_somebody ? "somebody healed it" : "healed it", out_paint(o, OUT_PLAIN));
 }
 
-static int breaker_worlds(const lab *l)
+int story_breaker_worlds(const lab *l)
 {
     int count = 0;
     for (int i = 0; i < l->world_count; i++)
@@ -121,14 +139,15 @@ static int breaker_worlds(const lab *l)
 }
 
 /* "  · retry in 5.2 s", and a word for the pattern everybody should have seen once. */
-void story_what_next(char *text, size_t size, const swg_event *event)
+void story_what_next(char *text, size_t size, world *w, const swg_event *event)
 {
     char wait[OUT_NUMBER_MAX];
-    const char *flap = event->from == SWG_HALF_OPEN ? " (flapping)" : "";
+    bool flaps = event->from == SWG_HALF_OPEN && event->to == SWG_OPEN && !w->flap_told;
     *text = '\0';
+    w->flap_told |= flaps;
     if (event->to == SWG_OPEN)
         snprintf(text, size, ", retry in %s%s", out_seconds(wait, event->until_ns - event->at_ns),
-                 flap);
+                 flaps ? " (flapping)" : "");
 }
 
 static void tell_json(const member *m, const swg_event *event)
@@ -139,21 +158,55 @@ static void tell_json(const member *m, const swg_event *event)
     story_emit(m->world->lab, event->scope == SWG_SCOPE_FLEET_MODE ? "mode" : "transition", object);
 }
 
+/* Whose circuit it is: "with breakers" has none to be told from, others say which world's. */
+static void name_circuit(char *text, size_t size, const member *m)
+{
+    const stage_world *plan = m->world->plan;
+    char letter = (char)('A' + m->index);
+    bool alone = story_breaker_worlds(m->world->lab) == 1;
+    if (plan->redis == REDIS_FOR_FLEET)
+        snprintf(text, size, "%s, %c's own breaker", plan->name, letter);
+    else if (alone && plan->panel)
+        snprintf(text, size, "all (by %s)", m->label);
+    else if (alone)
+        snprintf(text, size, "%s", m->label);
+    else
+        snprintf(text, size, plan->panel || plan->redis ? "%s (by %c)" : "%s, %c", plan->name,
+                 letter);
+}
+
+/* Its probes are many, and each is obeyed. */
+static const char *naive_text(char text[EVIDENCE_MAX], const swg_event *event)
+{
+    if (event->cause == SWG_CAUSE_PROBES_PASSED)
+        return "a probe passed";
+    if (event->cause == SWG_CAUSE_PROBES_FAILED)
+        return "a probe failed";
+    return fleet_event_text(text, event);
+}
+
+/* Calls that set the same state one after the other are told once. */
+static bool is_told(world *w, const swg_event *event)
+{
+    bool told = w->plan->redis == REDIS_FOR_NAIVE && w->told_state == (swg_state)event->to;
+    w->told_state = (swg_state)event->to;
+    return told;
+}
+
 static void tell_transition(member *m, const swg_event *event)
 {
-    char why[EVIDENCE_MAX], next[64];
+    char why[EVIDENCE_MAX], next[64], whose[96];
     lab *l = m->world->lab;
-    out *o = &l->out;
+    bool naive = m->world->plan->redis == REDIS_FOR_NAIVE;
+    if (is_told(m->world, event))
+        return;
+    const out *o = &l->out;
     swg_state to = (swg_state)event->to;
-    story_what_next(next, sizeof next, event);
-    const char *world_name = breaker_worlds(l) > 1 ? m->world->plan->name : "";
-    const char *shared = !m->world->plan->panel ? "" : *world_name ? "(by " : "all (by ";
-    const char *scope = m->world->plan->redis == REDIS_FOR_FLEET ? ", own breaker" : "";
-    out_line(o, "%6.1f s  %s%s %s%s%s%s%s%s → %s%s: %s%s",
-             (double)(event->at_ns - l->start_ns) / 1e9, out_paint(o, out_state_style(to, 0)),
-             out_state_sign(to, 0), world_name, *world_name ? " " : "", shared, m->label,
-             *shared ? ")" : "", scope, out_state_word(to, 0), out_paint(o, OUT_PLAIN),
-             fleet_event_text(why, event), next);
+    story_what_next(next, sizeof next, m->world, event);
+    name_circuit(whose, sizeof whose, m);
+    story_tell_at(l, event->at_ns, "%s%s %s → %s%s: %s%s", out_paint(o, out_state_style(to, 0)),
+                  out_state_sign(to, 0), whose, out_state_word(to, 0), out_paint(o, OUT_PLAIN),
+                  naive ? naive_text(why, event) : fleet_event_text(why, event), next);
 }
 
 static void tell_event(lab *l, int at)
@@ -162,7 +215,7 @@ static void tell_event(lab *l, int at)
     l->states_ns = swg_clock_ns() + SECOND / 20;
     if (l->json)
         tell_json(p->member, &p->event);
-    else if (l->stage->quiet)
+    else if (l->stage->quiet || p->told)
         return;
     else if (p->event.scope == SWG_SCOPE_FLEET_MODE)
         story_mode(l, at);
@@ -191,45 +244,6 @@ void story_transition(member *m, const swg_event *event)
     for (; at > 0 && l->pending[at - 1].event.at_ns > event->at_ns; at--)
         l->pending[at] = l->pending[at - 1];
     l->pending[at] = (pending){.member = m, .event = *event};
-}
-
-static size_t state_words(const world *w, const out *o, char *text, size_t size)
-{
-    size_t used = 0;
-    *text = '\0';
-    for (int i = 0; i < STAGE_INSTANCES && used < size; i++) {
-        const member *m = &w->instances[i];
-        const char *sign = m->dead ? "✗" : out_state_sign(m->state, 0);
-        const char *word = m->dead ? "GONE" : out_state_word(m->state, 0);
-        out_style style = m->dead ? OUT_BAD : out_state_style(m->state, 0);
-        used += (size_t)snprintf(text + used, size - used, "%s%c %s%s %s%s", i ? "   " : "",
-                                 'A' + i, out_paint(o, style), sign, word, out_paint(o, OUT_PLAIN));
-    }
-    return used;
-}
-
-static bool disagree(const world *w)
-{
-    for (int i = 1; i < STAGE_INSTANCES; i++)
-        if (w->instances[i].state != w->instances[0].state)
-            return true;
-    return false;
-}
-
-bool story_states(lab *l)
-{
-    char text[256];
-    bool any = false;
-    for (int i = 0; i < l->world_count && !l->json && !l->stage->quiet; i++) {
-        const world *w = &l->worlds[i];
-        if (!w->plan->breakers || !disagree(w))
-            continue;
-        any = true;
-        state_words(w, &l->out, text, sizeof text);
-        out_line(&l->out, "            %s   (they disagree%s%s)", text,
-                 breaker_worlds(l) > 1 ? ": " : "", breaker_worlds(l) > 1 ? w->plan->name : "");
-    }
-    return any;
 }
 
 /* ---- comparing ----------------------------------------------------------------------------- */
@@ -293,15 +307,18 @@ void story_not_closed(lab *l)
 
 void story_report(lab *l, const char *path)
 {
+    char text[PATH_MAX + 64];
     double busy = machine_busy_pct(&l->machine);
     if (l->json) {
         story_emit(l, "report", json_pack("{s:s, s:f}", "path", path, "machine_busy_pct", busy));
         return;
     }
-    out_line(&l->out, "  All at the same time; the machine (%d processors) was %.0f %% busy.",
+    snprintf(text, sizeof text,
+             "  All at the same time; the machine (%d processors) was %.0f %% busy.",
              machine_processors(), busy);
-    out_line(&l->out, "%s", "");
-    out_line(&l->out, "  The report, with plots: %s", path);
+    paragraph(&l->out, 2, text);
+    snprintf(text, sizeof text, "  The report, with plots: %s", path);
+    paragraph(&l->out, 2, text);
 }
 
 void story_death(member *m)
@@ -315,9 +332,9 @@ void story_death(member *m)
                    json_pack("{s:s, s:s, s:i, s:s}", "world", m->world->plan->name, "part",
                              m->label, "port", m->port, "fate", fate));
     else
-        story_tell(l, "%s✗ the %s of the world %s%s is gone: %s. The rest goes on.",
-                   out_paint(&l->out, OUT_BAD), m->label, m->world->plan->name,
-                   out_paint(&l->out, OUT_PLAIN), fate);
+        story_tell(l, "%s✗ %s%s of the world %s%s is gone: %s. The rest goes on.",
+                   out_paint(&l->out, OUT_BAD), m->role == ROLE_INSTANCE ? "" : "the ", m->label,
+                   m->world->plan->name, out_paint(&l->out, OUT_PLAIN), fate);
 }
 
 void story_talk(member *m, const char *text)
@@ -334,36 +351,10 @@ void story_note(lab *l, const char *text)
         story_tell(l, "%s", text);
 }
 
-/* ---- a terminal ---------------------------------------------------------------------------- */
-
-void story_keys(lab *l)
+void story_care(lab *l)
 {
-    static const char *const lines[] = {
-        "  b  break the service     1  errors     4  reset connections",
-        "  h  heal it               2  slow       5  flap",
-        "  q  end the lab           3  hang       ?  this",
-        "  From another terminal: switchgear lab break hang --rate 80%, lab heal",
-    };
-    static const char *const redis_lines[] = {
-        "  k  kill Redis            f  freeze it    c  cut off instance A",
-        "  r  restart it, empty     t  thaw it      m  mend its way",
-        "  The same from there: switchgear lab redis kill, restart, freeze, thaw, cut B",
-    };
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        out_line(&l->out, "%s", lines[i]);
-    for (size_t i = 0; i < sizeof redis_lines / sizeof *redis_lines && lab_has_redis(l); i++)
-        out_line(&l->out, "%s", redis_lines[i]);
-}
-
-void story_status(lab *l)
-{
-    char states[256] = "", line[512];
-    if (!l->keys || l->start_ns == 0)
-        return;
-    for (int i = 0; i < l->world_count; i++)
-        if (l->worlds[i].plan->breakers)
-            state_words(&l->worlds[i], &l->out, states, sizeof states);
-    snprintf(line, sizeof line, "%6.1f s  %s   %s? keys  q quit%s", story_seconds(l), states,
-             out_paint(&l->out, OUT_DIM), out_paint(&l->out, OUT_PLAIN));
-    out_status(&l->out, line);
+    if (!l->json)
+        paragraph(&l->out, 2,
+                  "  Something died or did not recover on the way (see ✗ above): these numbers are "
+                  "of what was left.");
 }

@@ -4,9 +4,17 @@
 
 #include "lab.h"
 
-/* A line of the story behind its time; an object with its schema, type and time. */
+enum { STORY_INDENT = 12 }; /* of what belongs to a line of the story */
+
+/* Something of the story behind its time, now or then; an object with its schema, type and time.
+ * Text is broken where the terminal ends. */
 void story_tell(lab *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void story_tell_at(lab *l, int64_t at_ns, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void story_emit(lab *l, const char *type, json_t *object);
+
+double story_seconds(const lab *l); /* since it began */
+int story_breaker_worlds(const lab *l);
 
 void story_begin(lab *l);
 void story_healthy(lab *l);
@@ -18,25 +26,29 @@ void story_healed(lab *l, bool by_somebody);
 void story_transition(member *m, const swg_event *event);
 void story_flush(lab *l, int64_t until_ns);
 
-bool story_states(lab *l); /* who is in which state, if they do not agree; false if they do */
 void story_compare(lab *l);
 void story_all_closed(lab *l);
 void story_not_closed(lab *l);
 void story_report(lab *l, const char *path); /* where it is, and how busy the machine was */
 void story_death(member *m);
+void story_care(lab *l); /* not all went as it should: what the numbers are worth */
 void story_talk(member *m, const char *text); /* what a child said on stderr */
 void story_note(lab *l, const char *text);
+
+/* ", retry in 5.2 s", and, once in each world, the word for a circuit that does not stay closed. */
+void story_what_next(char *text, size_t size, world *w, const swg_event *event);
+
+/* story_states.c: who is in which state, where they do not agree and nothing has just changed.
+ * False: none. */
+bool story_states(lab *l);
 void story_keys(lab *l);
 void story_status(lab *l); /* the bottom line of a terminal */
-
-/* ", retry in 5.2 s", and a word for the pattern everybody should have seen once. */
-void story_what_next(char *text, size_t size, const swg_event *event);
 
 /* story_fleet.c: a pending event of the fleet, once for all who took it; how one stands with Redis;
  * what happens to Redis. */
 void story_view(lab *l, int at);
 void story_mode(lab *l, int at);
-void story_together(lab *l, const world *w);
+void story_together(lab *l, const world *w, int missed); /* by how many instances */
 void story_redis(lab *l, const redis_order *order, bool by_somebody);
 void story_span(lab *l, lab_span which); /* the calls made in it */
 

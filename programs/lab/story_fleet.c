@@ -3,6 +3,7 @@
 #include "story.h"
 
 #include "fleet_event.h"
+#include "paragraph.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,9 @@
 typedef struct view {
     const pending *first;
     unsigned calls, failures; /* of all who took it */
-    char who[96];             /* "B first, A 4 ms, C 11 ms" */
+    int members;              /* who did */
+    int own_closed;           /* that closed with it */
+    char who[96];             /* "(B first, A 4 ms, C 11 ms" */
 } view;
 
 static bool same_view(const pending *a, const pending *b)
@@ -27,11 +30,25 @@ static void add_member(view *v, const pending *p)
     int64_t later_ns = p->event.at_ns - v->first->event.at_ns;
     v->calls += p->event.calls;
     v->failures += p->event.failures;
+    v->members++;
     if (used == 0)
-        snprintf(v->who, sizeof v->who, "%c first", 'A' + p->member->index);
+        snprintf(v->who, sizeof v->who, "(%c" GLUE "first", 'A' + p->member->index);
     else
-        snprintf(v->who + used, sizeof v->who - used, ", %c %.0f ms", 'A' + p->member->index,
-                 (double)later_ns / 1e6);
+        snprintf(v->who + used, sizeof v->who - used, "," GLUE "%c" GLUE "%.0f" GLUE "ms",
+                 'A' + p->member->index, (double)later_ns / 1e6);
+}
+
+/* The fleet's closing closes a host's own breaker in the same moment. */
+static void tell_own(lab *l, view *v, const pending *heard)
+{
+    for (int i = 0; i < l->pending_count; i++) {
+        pending *p = &l->pending[i];
+        if (p->member != heard->member || p->event.scope != SWG_SCOPE_HOST ||
+            p->event.at_ns != heard->event.at_ns || p->event.cause != SWG_CAUSE_FLEET)
+            continue;
+        p->told = true;
+        v->own_closed++;
+    }
 }
 
 /* An instance that hears of it much later is told apart. */
@@ -44,6 +61,7 @@ static void gather(lab *l, int at, view *v)
             continue;
         p->told = true;
         add_member(v, p);
+        tell_own(l, v, p);
     }
 }
 
@@ -65,22 +83,41 @@ static const char *why(char text[EVIDENCE_MAX], const view *v)
     return text;
 }
 
+/* One that was not with the others, for it had lost Redis, is told what they decided. */
+static void tell_late(lab *l, const pending *p)
+{
+    char next[64];
+    const out *o = &l->out;
+    swg_state to = (swg_state)p->event.to;
+    story_what_next(next, sizeof next, p->member->world, &p->event);
+    story_tell_at(l, p->event.at_ns, "%s%s %s → %s%s at %c too%s",
+                  out_paint(o, out_state_style(to, 0)), out_state_sign(to, 0),
+                  p->member->world->plan->name, out_state_word(to, 0), out_paint(o, OUT_PLAIN),
+                  'A' + p->member->index, next);
+}
+
 void story_view(lab *l, int at)
 {
     char reason[EVIDENCE_MAX], next[64];
     view v = {0};
     const out *o = &l->out;
     const swg_event *e = &l->pending[at].event;
+    world *w = l->pending[at].member->world;
     swg_state to = (swg_state)e->to;
     if (l->pending[at].told)
         return;
+    if (e->epoch == w->told_epoch) {
+        tell_late(l, &l->pending[at]);
+        return;
+    }
+    w->told_epoch = e->epoch;
     gather(l, at, &v);
-    story_what_next(next, sizeof next, e);
-    out_line(&l->out, "%6.1f s  %s%s %s → %s%s: %s%s (%s%s)",
-             (double)(e->at_ns - l->start_ns) / 1e9, out_paint(o, out_state_style(to, 0)),
-             out_state_sign(to, 0), v.first->member->world->plan->name, out_state_word(to, 0),
-             out_paint(o, OUT_PLAIN), why(reason, &v), next, v.who,
-             strchr(v.who, ',') ? " later" : "");
+    story_what_next(next, sizeof next, w, e);
+    story_tell_at(l, e->at_ns, "%s%s %s → %s%s: %s%s%s %s%s)", out_paint(o, out_state_style(to, 0)),
+                  out_state_sign(to, 0), w->plan->name, out_state_word(to, 0),
+                  out_paint(o, OUT_PLAIN), why(reason, &v),
+                  v.own_closed ? ", own breakers with it" : "", next, v.who,
+                  v.members > 1 ? GLUE "later" : "");
 }
 
 /* Who went the same way about the same time is told in one line. */
@@ -89,20 +126,23 @@ void story_mode(lab *l, int at)
     char what[EVIDENCE_MAX], who[3 * STAGE_INSTANCES + 1] = "";
     const pending *first = &l->pending[at];
     const world *w = first->member->world;
+    bool went[STAGE_INSTANCES] = {false};
     if (first->told)
         return;
     for (int i = at; i < l->pending_count; i++) {
         pending *p = &l->pending[i];
-        size_t used = strlen(who);
         if (p->told || p->event.scope != SWG_SCOPE_FLEET_MODE || p->member->world != w ||
-            p->event.to != first->event.to || used + 4 > sizeof who)
+            p->event.to != first->event.to || went[p->member->index])
             continue;
-        p->told = true;
-        snprintf(who + used, sizeof who - used, "%s%c", used ? ", " : "", 'A' + p->member->index);
+        p->told = went[p->member->index] = true;
     }
+    for (int i = 0; i < STAGE_INSTANCES; i++)
+        if (went[i])
+            snprintf(who + strlen(who), sizeof who - strlen(who), "%s%c", *who ? ", " : "",
+                     'A' + i);
     if (first->event.at_ns >= l->start_ns) /* joining is before the story begins */
-        out_line(&l->out, "%6.1f s  · %s %s: %s", (double)(first->event.at_ns - l->start_ns) / 1e9,
-                 w->plan->name, who, fleet_event_text(what, &first->event));
+        story_tell_at(l, first->event.at_ns, "· %s %s: %s", w->plan->name, who,
+                      fleet_event_text(what, &first->event));
 }
 
 /* ---- what happens to Redis ----------------------------------------------------------------- */
@@ -146,16 +186,17 @@ static json_t *span_json(const world *w, const span *s)
 
 static void print_span(lab *l, const world *w, const span *s)
 {
-    char sent[OUT_NUMBER_MAX], answered[OUT_NUMBER_MAX], p50[OUT_NUMBER_MAX], p99[OUT_NUMBER_MAX];
+    char sent[OUT_NUMBER_MAX], p50[OUT_NUMBER_MAX], p99[OUT_NUMBER_MAX], fate[64], text[256];
     histogram all;
     span_latency(s, &all);
     uint64_t not = s->classes[LOAD_REJECTED].count + s->classes[LOAD_FAILED].count +
                    s->classes[LOAD_LOST].count;
-    out_line(&l->out,
-             "            %-16s %7s calls: %7s answered, %llu failed or rejected; p50 %s, p99 %s",
-             w->plan->name, out_count(sent, s->sent),
-             out_count(answered, s->classes[LOAD_ANSWERED].count), (unsigned long long)not,
+    snprintf(fate, sizeof fate, not ? "%llu failed or rejected" : "all answered",
+             (unsigned long long)not );
+    snprintf(text, sizeof text, "%*s%-16s %7s calls, %s; p50 %s, p99 %s", STORY_INDENT, "",
+             w->plan->name, out_count(sent, s->sent), fate,
              out_latency(p50, histogram_at(&all, 50)), out_latency(p99, histogram_at(&all, 99)));
+    paragraph(&l->out, STORY_INDENT, text);
 }
 
 /* The world that has no Redis lived through the same seconds. */
@@ -165,9 +206,10 @@ void story_span(lab *l, lab_span which)
     const span *first = &l->worlds[0].spans[which];
     json_t *list = json_array();
     if (!l->json)
-        out_line(&l->out, "%s            in %s in which Redis was %s:%s",
-                 out_paint(&l->out, OUT_DIM), out_seconds(took, first->ended_ns - first->began_ns),
-                 span_names[which], out_paint(&l->out, OUT_PLAIN));
+        out_line(&l->out, "%s%*sRedis was %s for %s, and all else well:%s",
+                 out_paint(&l->out, OUT_DIM), STORY_INDENT, "", span_names[which],
+                 out_seconds(took, first->ended_ns - first->began_ns),
+                 out_paint(&l->out, OUT_PLAIN));
     for (int i = 0; i < l->world_count; i++) {
         const world *w = &l->worlds[i];
         if (l->json)
@@ -180,15 +222,26 @@ void story_span(lab *l, lab_span which)
     json_decref(list);
 }
 
-void story_together(lab *l, const world *w)
+void story_together(lab *l, const world *w, int missed)
 {
     char took[OUT_NUMBER_MAX];
+    out_seconds(took, w->together_ns - w->back_ns);
     story_flush(l, INT64_MAX);
     if (l->json)
         story_emit(l, "together",
-                   json_pack("{s:s, s:I}", "world", w->plan->name, "after_ms",
-                             (json_int_t)(w->together_ns - w->back_ns) / 1000000));
+                   json_pack("{s:s, s:I, s:i}", "world", w->plan->name, "after_ms",
+                             (json_int_t)(w->together_ns - w->back_ns) / 1000000, "missed_by",
+                             missed));
+    else if (missed == STAGE_INSTANCES)
+        story_tell(l, "● %s is together again, %s after Redis was back", w->plan->name, took);
+    else if (missed)
+        story_tell(l, "● %s is together again, %s after Redis was back (%d of %d had missed it)",
+                   w->plan->name, took, missed, STAGE_INSTANCES);
+    else if (w->anew)
+        story_tell(l,
+                   "● %s: nobody had missed Redis, so soon was it back; %s later it knew again "
+                   "what all know",
+                   w->plan->name, took);
     else
-        story_tell(l, "● %s is together again, %s after it could reach Redis", w->plan->name,
-                   out_seconds(took, w->together_ns - w->back_ns));
+        story_tell(l, "● %s: nobody had missed Redis, so soon was it back", w->plan->name);
 }

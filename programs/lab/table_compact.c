@@ -5,7 +5,7 @@
 
 enum { NUMBERS = 8 };
 
-static const int widths[NUMBERS] = {9, 8, 9, 8, 8, 7, 9, 9};
+static const int widths[NUMBERS] = {9, 7, 9, 8, 8, 7, 10, 8};
 
 static const char *const heads[2][NUMBERS] = {
     {"", "failed", "rejected", "reached", "callers", "", "time they", "time to"},
@@ -46,11 +46,12 @@ static void print_world(lab *l, const world *w, const tally_summary *s)
 
 void table_compact(lab *l, const tally_summary *summaries)
 {
-    char took[OUT_NUMBER_MAX];
+    char took[OUT_NUMBER_MAX], sent[OUT_NUMBER_MAX];
     const tally *t = &l->worlds[0].tally;
     out_line(&l->out, "%s", "");
-    out_line(&l->out, "  Of %llu calls in each world, in an outage of %s:",
-             (unsigned long long)summaries[0].sent, out_seconds(took, t->healed_ns - t->began_ns));
+    out_line(&l->out,
+             "  Of %s calls in each world, in an outage of %s:", out_count(sent, summaries[0].sent),
+             out_seconds(took, t->healed_ns - t->began_ns));
     print_line(l, "", heads[0], OUT_BOLD);
     print_line(l, "", heads[1], OUT_BOLD);
     for (int w = 0; w < l->world_count; w++)

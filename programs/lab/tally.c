@@ -41,11 +41,14 @@ void tally_arrive(tally *t, int instance, int64_t at_ns)
     t->arrivals[t->arrival_count++] = (tally_arrival){.at_ns = at_ns, .instance = instance};
 }
 
+/* Those of one moment as their journal has them. */
 static int by_time(const void *a, const void *b)
 {
-    int64_t left = ((const tally_event *)a)->event.at_ns;
-    int64_t right = ((const tally_event *)b)->event.at_ns;
-    return (left > right) - (left < right);
+    const swg_event *left = &((const tally_event *)a)->event;
+    const swg_event *right = &((const tally_event *)b)->event;
+    if (left->at_ns != right->at_ns)
+        return left->at_ns < right->at_ns ? -1 : 1;
+    return (left->sequence > right->sequence) - (left->sequence < right->sequence);
 }
 
 static bool differ(const tally *t, const swg_state *states)

@@ -1,6 +1,7 @@
 #include "terminal.h"
 
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -25,4 +26,13 @@ void terminal_raw(bool wanted)
     keys.c_cc[VMIN] = 1;
     keys.c_cc[VTIME] = 0;
     changed = tcsetattr(STDIN_FILENO, TCSANOW, &keys) == 0;
+}
+
+int terminal_columns(FILE *file)
+{
+    enum { USUAL = 80 };
+    struct winsize size = {0};
+    if (ioctl(fileno(file), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return USUAL;
+    return size.ws_col;
 }

@@ -55,7 +55,18 @@ static void step_event(walk *w, const tally_event *e)
     for (int i = 0; i < STAGE_INSTANCES; i++)
         if (w->states[i] == SWG_OPEN && w->tries->stopped_ns[i] < 0)
             w->tries->stopped_ns[i] = e->event.at_ns - w->tries->opened_ns;
-    step_tries(w, e->event.at_ns);
+}
+
+/* What happens in one moment is one change: when the fleet closes, a host's own breaker, still
+ * open, closes with it, and no call met it. Returns the first event after it. */
+static int step_moment(walk *w, int at)
+{
+    const tally *t = w->of;
+    int64_t at_ns = t->events[at].event.at_ns;
+    while (at < t->event_count && t->events[at].event.at_ns == at_ns)
+        step_event(w, &t->events[at++]);
+    step_tries(w, at_ns);
+    return at;
 }
 
 static void step_arrival(walk *w, const tally_arrival *a)
@@ -80,9 +91,9 @@ void tally_count_tries(const tally *t, bool together, int64_t end_ns, tally_trie
     memcpy(w.states, t->at_start, sizeof w.states);
     for (int i = 0; i < t->arrival_count && t->arrivals[i].at_ns <= end_ns; i++) {
         while (event < t->event_count && t->events[event].event.at_ns <= t->arrivals[i].at_ns)
-            step_event(&w, &t->events[event++]);
+            event = step_moment(&w, event);
         step_arrival(&w, &t->arrivals[i]);
     }
     while (event < t->event_count && t->events[event].event.at_ns <= end_ns)
-        step_event(&w, &t->events[event++]);
+        event = step_moment(&w, event);
 }

@@ -101,7 +101,7 @@ static bool list(struct client_shard *shard, uint32_t number)
     return true;
 }
 
-static void begin(swg_fleet *fleet, struct client_circuit *c, int64_t now)
+static void begin(struct client_circuit *c, int64_t now)
 {
     swg_gate_reading reading;
 
@@ -110,13 +110,7 @@ static void begin(swg_fleet *fleet, struct client_circuit *c, int64_t now)
     c->refused = c->told_refused = reading.refused;
     c->refused_at = now;
     c->claim = true;
-    if (fleet->config.revision != SWG_NONE) {
-        swg__client_own_limits(fleet, c);
-        c->rev = fleet->config.revision;
-        c->offer = swg_step_config_ok(&c->config);
-    }
-    if (!c->offer)
-        swg_step_config_default(&c->config);
+    swg_step_config_default(&c->config);
 }
 
 static bool add_circuit(swg_fleet *fleet, swg_circuit *circuit, int64_t now)
@@ -137,7 +131,7 @@ static bool add_circuit(swg_fleet *fleet, swg_circuit *circuit, int64_t now)
     }
     fleet->table[place_of(fleet, c->name)] = fleet->count + 1;
     fleet->circuits[fleet->count++] = c;
-    begin(fleet, c, now);
+    begin(c, now);
     return true;
 }
 
@@ -155,7 +149,9 @@ static void scan(swg_fleet *fleet, int64_t now)
         c = swg__client_find(fleet, swg_circuit_name(circuit));
         swg_circuit_read(circuit, now, &s);
         c->slow = s.config.slow_pct == SWG_NONE ? 0 : (int64_t)s.config.slow_ms * MS;
+        swg__client_limits_look(fleet, c, &s.config);
     }
+    swg__client_limits_tell(fleet);
     fleet->rescan = now + RESCAN_NS;
 }
 

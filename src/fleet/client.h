@@ -8,7 +8,8 @@
  *     client_ask.c      exchanges somebody waits for
  *     client_request.c  what is said in an exchange
  *     client_parse.c    what came back, checked before anything is believed
- *     client_apply.c    what it changes: views, grants, limits
+ *     client_apply.c    what it changes: views, grants
+ *     client_limits.c   limits: offered, in force, different
  *     client_probe.c    leases: from grant to acknowledged result
  *     client_sample.c   windows out of counters that only grow
  *     client_gate.c     the view and the mode as a gate
@@ -85,7 +86,9 @@ struct client_circuit {
 
     /* Limits. */
     int64_t rev;
-    bool offer;
+    bool offer, sent_offer;        /* to be told to Redis; was in the request under way */
+    bool differed;                 /* that ours are not the fleet's has been said */
+    struct swg_step_config own;    /* what this host offers */
     struct swg_step_config config; /* in force for the fleet, as far as we know */
     int64_t slow;                  /* of the circuit itself; 0: off */
 
@@ -147,9 +150,9 @@ struct client_expect {
 };
 
 struct client_link {
-    bool up, gave_up, worked, readonly;
-    unsigned failures;
-    int64_t heard; /* the last reply */
+    bool up, gave_up, readonly;
+    unsigned failures; /* given up on in a row */
+    int64_t heard;     /* the last reply */
     redisReader *reader;
     size_t pending; /* bytes of a reply still incomplete, at least */
     char *out;
@@ -253,7 +256,13 @@ bool swg__client_number(const redisReply *r, int64_t min, int64_t max, int64_t *
 
 /* client_apply.c */
 void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now);
-void swg__client_own_limits(const swg_fleet *fleet, struct client_circuit *c);
+
+/* client_limits.c */
+void swg__client_limits_look(const swg_fleet *fleet, struct client_circuit *c,
+                             const swg_circuit_config *config);
+void swg__client_limits_take(struct client_circuit *c, const struct swg_step_offer *o);
+bool swg__client_limits_differ(const swg_fleet *fleet, const struct client_circuit *c);
+void swg__client_limits_tell(swg_fleet *fleet);
 
 /* client_probe.c */
 void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now,

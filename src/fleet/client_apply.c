@@ -5,33 +5,6 @@
 
 #define PACE_MAX_NS (10000 * MS)
 
-/* What a circuit's own configuration says to the fleet. */
-void swg__client_own_limits(const swg_fleet *fleet, struct client_circuit *c)
-{
-    const swg_fleet_config *f = &fleet->config;
-    swg_snapshot s;
-    int64_t *v = c->config.v;
-    int64_t ramp = f->ramp_ms == SWG_NONE ? 0 : f->ramp_ms;
-    int64_t quarantine = f->quarantine_ms == SWG_NONE ? 0 : f->quarantine_ms;
-
-    swg_circuit_read(c->circuit, 0, &s);
-    v[SWG_CFG_WINDOW] = swg__client_max(swg__client_min(s.config.window_ms, 600000), 100) * 1000;
-    v[SWG_CFG_CALLS_MIN] = s.config.calls_min;
-    v[SWG_CFG_FAIL_PCT] = s.config.failure_pct == SWG_NONE ? 0 : s.config.failure_pct;
-    v[SWG_CFG_SLOW_PCT] = s.config.slow_pct == SWG_NONE ? 0 : s.config.slow_pct;
-    v[SWG_CFG_QUORUM] = f->quorum;
-    v[SWG_CFG_CAP] = f->cap;
-    v[SWG_CFG_PROBES] = v[SWG_CFG_NEED] = s.config.probes;
-    v[SWG_CFG_FAIL_LIMIT] = f->fail_limit;
-    v[SWG_CFG_EXPIRY_LIMIT] = f->expiry_limit;
-    v[SWG_CFG_OPEN] = swg__client_max(swg__client_min(s.config.recovery_ms, 3600000), 10) * 1000;
-    v[SWG_CFG_OPEN_MAX] =
-        swg__client_max((int64_t)s.config.recovery_ms_max * 1000, v[SWG_CFG_OPEN]);
-    v[SWG_CFG_LEASE] = swg__client_min((int64_t)f->lease_ms * 1000, v[SWG_CFG_OPEN]);
-    v[SWG_CFG_RAMP] = ramp * 1000;
-    v[SWG_CFG_QUARANTINE] = quarantine * 1000;
-}
-
 static swg_state host_state(int state)
 {
     return state == SWG_STEP_HALF                               ? SWG_HALF_OPEN
@@ -175,13 +148,7 @@ static void apply_offer(swg_fleet *fleet, struct client_shard *shard,
 
     if (!c || c->shard != shard->number)
         return;
-    if (o->stored && o->rev >= c->rev) {
-        c->rev = o->rev;
-        c->config = o->config;
-        c->offer = false;
-    } else if (c->rev > 0) {
-        c->offer = true;
-    }
+    swg__client_limits_take(c, o);
 }
 
 static void apply_grant(swg_fleet *fleet, struct client_shard *shard,
@@ -209,7 +176,7 @@ static void acknowledge(swg_fleet *fleet, struct client_shard *shard, int64_t no
         swg__client_acknowledged(fleet, c, shard->seq);
         c->known = true;
         c->claim = false;
-        c->offer = false;
+        c->offer = c->offer && !c->sent_offer;
         c->told = c->sent_sums;
         c->told_open = c->sent_open;
         c->told_at = now + half;

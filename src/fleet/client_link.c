@@ -10,9 +10,9 @@
 
 #define PENDING_MAX (8u << 20) /* bytes of a reply still incomplete */
 #define ELEMENTS_MAX 1024      /* of an array: a page of views is 512 rows */
-#define RETRY_NS (100 * MS)
-#define RETRY_MAX_NS (5000 * MS)
 #define SPREAD_NS (1000 * MS)
+#define SILENT_NS (100 * MS)
+#define SILENT_MAX_NS (5000 * MS)
 
 /* An array longer than ours ever are is not ours: its memory is not asked for. */
 #if HIREDIS_MAJOR < 1
@@ -175,24 +175,39 @@ int swg_fleet_connected(swg_fleet *fleet, uint32_t number, int64_t now)
     return SWG_OK;
 }
 
+/* The link's own wait is wait enough for those who need it. */
 static void lose(swg_fleet *fleet, const struct client_expect *expect, int64_t now)
 {
-    if (expect->kind == EXPECT_SYNC)
+    if (expect->kind == EXPECT_SYNC) {
         swg__client_failed(fleet, &fleet->shards[expect->which], SWG_FLEET_LOST, "the link broke",
                            now);
+        fleet->shards[expect->which].due = now;
+    }
     if (expect->kind == EXPECT_ORDER)
         swg__client_order_lost(fleet, expect->which);
+}
+
+/* Where nobody takes connections, or they are hung up on, asking again costs next to nothing. Who
+ * takes one and does not answer is in trouble, and each is more of it: a server that hangs finds
+ * them all in its queue when it goes on. */
+static int64_t connect_again(swg_fleet *fleet, struct client_link *link, int64_t now)
+{
+    int64_t wait;
+
+    if (!link->gave_up)
+        return now + (int64_t)swg__client_random(fleet, SPREAD_NS);
+    link->failures += link->failures < 8;
+    wait = swg__client_min(SILENT_NS << link->failures, SILENT_MAX_NS);
+    return now + wait / 2 + (int64_t)swg__client_random(fleet, (uint64_t)wait / 2 + 1);
 }
 
 int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t number, int64_t now)
 {
     struct client_link *link = swg__client_link(fleet, number);
-    bool worked;
-    int64_t wait;
+    int64_t again;
 
     if (!link)
         return NEVER;
-    worked = link->worked;
     for (; link->count > 0; link->count--) {
         lose(fleet, &link->expect[link->first], now);
         link->first = (link->first + 1) % fleet->expect_room;
@@ -201,12 +216,9 @@ int64_t swg_fleet_disconnected(swg_fleet *fleet, uint32_t number, int64_t now)
         if (fleet->shards[i].once == number)
             fleet->shards[i].once = SWG_NONE;
     }
-    link->failures = worked ? 0 : link->failures + (link->failures < 16);
+    again = connect_again(fleet, link, now);
     empty(link);
-    if (worked)
-        return now + (int64_t)swg__client_random(fleet, SPREAD_NS);
-    wait = swg__client_min(RETRY_NS << (link->failures < 8 ? link->failures : 8), RETRY_MAX_NS);
-    return now + wait / 2 + (int64_t)swg__client_random(fleet, (uint64_t)wait / 2 + 1);
+    return again;
 }
 
 void swg_fleet_output(const swg_fleet *fleet, uint32_t number, const char **bytes, size_t *count)
@@ -246,7 +258,6 @@ static bool exchange_reply(swg_fleet *fleet, uint32_t number, struct client_shar
         swg__client_failed(fleet, shard, SWG_FLEET_NONSENSE, "a reply of another shape", now);
         return false;
     }
-    fleet->links[number].worked = true;
     fleet->links[number].failures = 0; /* of what comes, not of what is long past */
     fleet->links[number].readonly = false;
     swg__client_apply(fleet, shard, now);
@@ -281,7 +292,8 @@ static bool take(swg_fleet *fleet, uint32_t number, const struct client_expect *
         link->loads--;
         break;
     case EXPECT_CHANNELS:
-        link->worked = reply->type == REDIS_REPLY_ARRAY;
+        if (reply->type == REDIS_REPLY_ARRAY)
+            link->failures = 0;
         break;
     default:
         break;
@@ -362,7 +374,6 @@ int64_t swg__client_link_tick(swg_fleet *fleet, uint32_t number, int64_t now)
     if (now < deadline)
         return deadline;
     link->gave_up = true;
-    link->worked = false; /* not at once again */
     fleet->stats.errors[SWG_FLEET_TIMEOUT]++;
     swg__client_event(fleet, &(swg_fleet_event){.kind = SWG_FLEET_EVENT_GIVE_UP,
                                                 .link = number,

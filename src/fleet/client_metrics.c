@@ -121,6 +121,7 @@ static void standing(struct page *p, const swg_fleet_snapshot *s, int64_t now, i
         count(p, FAMILY_shards, "mode", swg_fleet_mode_name((swg_fleet_mode)i), s->modes[i]);
     one(p, FAMILY_reporters, s->reporters);
     one(p, FAMILY_circuits, s->circuits);
+    one(p, FAMILY_circuits_limits_differ, s->limits_differ);
     begin(p, FAMILY_last_sync_timestamp_seconds);
     series(p, FAMILY_last_sync_timestamp_seconds, NULL, NULL);
     put(p, "%s\n", seconds(text, (uint64_t)sync * 1000));

@@ -158,10 +158,14 @@ void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t no
     c->given = 0;
 }
 
+/* A lease may be shorter than lease_ms says, by the circuit's wait or by others' limits; without
+ * anything left of it no probe would ever go, and the fleet never close. */
 static int64_t margin(const swg_fleet *fleet, int64_t ttl)
 {
-    return fleet->config.margin_ms > 0 ? (int64_t)fleet->config.margin_ms * MS
-                                       : swg__client_max(ttl / 10, MS);
+    int64_t asked = fleet->config.margin_ms > 0 ? (int64_t)fleet->config.margin_ms * MS
+                                                : swg__client_max(ttl / 10, MS);
+
+    return swg__client_min(asked, ttl / 2);
 }
 
 /* A circuit with little traffic holds its permits longer each time nobody came for them. */

@@ -41,6 +41,8 @@ int swg_fleet_read(const swg_fleet *fleet, swg_fleet_snapshot *s)
     s->shards = fleet->config.shards;
     s->circuits = fleet->count;
     s->last_sync_ns = NEVER;
+    for (uint32_t i = 0; i < fleet->count; i++)
+        s->limits_differ += swg__client_limits_differ(fleet, fleet->circuits[i]);
     for (uint32_t i = 0; i < fleet->config.shards; i++) {
         const struct client_shard *shard = &fleet->shards[i];
 
@@ -102,6 +104,8 @@ int swg_fleet_read_circuit(const swg_fleet *fleet, const char *circuit,
         .slow = (uint64_t)c->told.s,
         .wait_ns = c->wait_until,
         .quarantine_ns = c->quarantine_until,
+        .revision = (uint32_t)c->rev,
+        .limits_differ = swg__client_limits_differ(fleet, c),
         .cause = (uint32_t)c->cause,
     };
     count_leases(c, s);

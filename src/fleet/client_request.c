@@ -99,7 +99,7 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
     }
     e->want = swg__client_wants(c, now);
     e->rev = c->rev;
-    e->has_config = c->offer;
+    e->has_config = c->sent_offer = c->offer;
     e->config = c->config;
     swg__client_results(c, seq, e);
     c->asked = c->wish = false;

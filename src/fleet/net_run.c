@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +25,15 @@ static void close_line(struct net_run *r, const swg_fleet_event *event, int64_t 
                    now);
 }
 
+/* The client says it once, until it changes. */
+static void tell_limits(const struct net_run *r, const swg_fleet_event *event)
+{
+    char text[sizeof event->text + 16];
+    snprintf(text, sizeof text, "limits: %s", event->text);
+    if (r->config.trouble)
+        r->config.trouble(r->config.arg, text);
+}
+
 /* True: there were some, after which the client may have something to do. */
 static bool take_events(struct net_run *r, int64_t now)
 {
@@ -35,6 +45,8 @@ static bool take_events(struct net_run *r, int64_t now)
         if (event.kind == SWG_FLEET_EVENT_ERROR && event.value == SWG_FLEET_AUTH &&
             event.link < r->links)
             swg__line_refused(r, &r->lines[event.link], event.text);
+        if (event.kind == SWG_FLEET_EVENT_LIMITS)
+            tell_limits(r, &event);
         if (r->url.kind == SWG_FLEET_CLUSTER)
             swg__cluster_event(r, &event, now);
         if (r->config.event)

@@ -99,6 +99,14 @@ static void put_offer(struct swg_step_reply *reply, const struct swg_step_circui
         offer->config = c->config;
 }
 
+/* A reporter that holds other limits than there are here, whatever their revision. */
+static bool differs(const struct swg_step_circuit *c, const struct swg_step_entry *e)
+{
+    bool same = c->has_config && memcmp(&e->config, &c->config, sizeof c->config) == 0;
+
+    return e->rev != c->rev || (e->has_config && !same);
+}
+
 static void serve_entry(struct swg_step_call *call, const struct swg_step_entry *e,
                         struct swg_step_reply *reply)
 {
@@ -115,7 +123,7 @@ static void serve_entry(struct swg_step_call *call, const struct swg_step_entry 
         reply->grant[reply->grants++] = grant;
     if (e->epoch != c->epoch)
         put_view(reply, c);
-    if (e->rev != c->rev)
+    if (differs(c, e))
         put_offer(reply, c);
 }
 

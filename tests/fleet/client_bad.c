@@ -226,29 +226,114 @@ START_TEST(slots_are_those_of_redis_cluster)
 }
 END_TEST
 
+#define CONFIG(...)                                                                                \
+    {                                                                                              \
+        .size = sizeof(swg_fleet_config), .reporter = 1, __VA_ARGS__                               \
+    }
+
+static const struct {
+    const char *field;
+    swg_fleet_config config;
+} bad_configs[] = {
+    {"size", {.size = 2}},
+    {"shards", CONFIG(.shards = 257)},
+    {"interval_ms", CONFIG(.interval_ms = 5)},
+    {"stale_ms", CONFIG(.stale_ms = 100)},
+    {"stale_ms", CONFIG(.stale_ms = 3600001)},
+    {"local_ms", CONFIG(.local_ms = 200)},
+    {"timeout_ms", CONFIG(.timeout_ms = 9)},
+    {"margin_ms", CONFIG(.margin_ms = 3000, .lease_ms = 1000)},
+    {"margin_ms", CONFIG(.margin_ms = 501, .lease_ms = 1000)},
+    {"links", CONFIG(.links = 65)},
+    {"revision", CONFIG(.revision = 1u << 31)},
+    {"database", CONFIG(.database = 1048576)},
+    {"quorum", CONFIG(.quorum = 5000)},
+    {"cap", CONFIG(.cap = 1000001)},
+    {"fail_limit", CONFIG(.fail_limit = 65)},
+    {"expiry_limit", CONFIG(.expiry_limit = 1001)},
+    {"lease_ms", CONFIG(.lease_ms = 9)},
+    {"lease_ms", CONFIG(.lease_ms = SWG_NONE)},
+    {"ramp_ms", CONFIG(.ramp_ms = 600001)},
+    {"quarantine_ms", CONFIG(.quarantine_ms = 3600001)},
+    {"entries_per_s", CONFIG(.entries_per_s = 99)},
+    {"space", CONFIG(.space = "a{b")},
+    {"space", CONFIG(.space = "")},
+    {"space", CONFIG(.space = "a@b")},
+    {"space", CONFIG(.space = "a-namespace-of-thirty-three-bytes")},
+    {"user", CONFIG(.user = "u")},
+};
+
+/* The check names the field, and opening agrees with it. */
 START_TEST(configurations)
 {
-    static const swg_fleet_config bad[] = {
-        {.size = 2, .reporter = 1},
-        {.size = sizeof *bad, .reporter = 1, .shards = 257},
-        {.size = sizeof *bad, .reporter = 1, .space = "a{b"},
-        {.size = sizeof *bad, .reporter = 1, .space = ""},
-        {.size = sizeof *bad, .reporter = 1, .host = "a b"},
-        {.size = sizeof *bad, .reporter = 1, .interval_ms = 5},
-        {.size = sizeof *bad, .reporter = 1, .stale_ms = 100},
-        {.size = sizeof *bad, .reporter = 1, .local_ms = 200},
-        {.size = sizeof *bad, .reporter = 1, .links = 65},
-        {.size = sizeof *bad, .reporter = 1, .user = "u"},
-        {.size = sizeof *bad, .reporter = 1, .quorum = 5000},
-    };
-    swg_fleet *f;
+    const swg_fleet_config *config = &bad_configs[_i].config;
+    const char *field, *reason;
+    swg_fleet *f = fleet;
 
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ck_assert_int_eq(swg_fleet_open(&f, panel, &bad[i], 1, now), SWG_EINVAL);
-        ck_assert_ptr_null(f);
+    ck_assert_int_eq(swg_fleet_config_check(config, &field, &reason), SWG_EINVAL);
+    ck_assert_str_eq(field, bad_configs[_i].field);
+    ck_assert_str_ne(reason, "");
+    ck_assert_int_eq(swg_fleet_config_check(config, NULL, NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_fleet_open(&f, panel, config, 1, now), SWG_EINVAL);
+    ck_assert_ptr_null(f);
+}
+END_TEST
+
+START_TEST(configurations_at_their_limits)
+{
+    static const swg_fleet_config good[] = {
+        {.size = sizeof(uint32_t)}, /* of an older caller */
+        CONFIG(.margin_ms = 500, .lease_ms = 1000),
+        CONFIG(.revision = SWG_NONE, .ramp_ms = SWG_NONE, .quarantine_ms = SWG_NONE),
+        CONFIG(.revision = INT32_MAX, .database = 1048575, .interval_ms = 10000),
+        CONFIG(.space = "a-namespace-of-thirty-two-bytes_", .host = "a b"),
+    };
+    struct {
+        swg_fleet_config known;
+        uint32_t more;
+    } newer = {{.size = sizeof newer}, 0};
+    const char *field, *reason;
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_int_eq(swg_fleet_config_check(&good[i], &field, &reason), SWG_OK);
+        ck_assert_str_eq(field, "");
     }
-    ck_assert_int_eq(swg_fleet_open(&f, panel, NULL, 1, now), SWG_EINVAL);
+    ck_assert_int_eq(swg_fleet_config_check(&newer.known, &field, &reason), SWG_OK);
+    newer.more = 1;
+    ck_assert_int_eq(swg_fleet_config_check(&newer.known, &field, &reason), SWG_ENEWER);
+    ck_assert_str_eq(field, "size");
+    ck_assert_int_eq(swg_fleet_config_check(NULL, &field, &reason), SWG_EINVAL);
+    ck_assert_str_eq(field, "config");
+    ck_assert_int_eq(swg_fleet_open(&(swg_fleet *){0}, panel, NULL, 1, now), SWG_EINVAL);
     ck_assert_int_eq(swg_fleet_open(NULL, panel, NULL, 1, now), SWG_EINVAL);
+}
+END_TEST
+
+/* The reporter of the first request. */
+static bool reports_as(const char *host, const char *reporter)
+{
+    const char *bytes;
+    size_t count;
+    swg_fleet *f;
+    bool found;
+
+    ck_assert_int_eq(swg_fleet_open(&f, panel, SWG_FLEET(.reporter = 1, .host = host), 1, now),
+                     SWG_OK);
+    ck_assert_int_eq(swg_fleet_connected(f, 0, now), SWG_OK);
+    swg_fleet_tick(f, now + 100 * MS);
+    swg_fleet_output(f, 0, &bytes, &count);
+    found = memmem(bytes, count, reporter, strlen(reporter));
+    swg_fleet_close(&f);
+    return found;
+}
+
+START_TEST(any_name_of_a_host_will_do)
+{
+    ck_assert(reports_as(NULL, "\r\n0000000000000001\r\n"));
+    ck_assert(reports_as("web7", "\r\nweb7:0000000000000001\r\n"));
+    ck_assert(reports_as("ip-10-120-130-15.eu-central-1.compute.internal",
+                         "\r\nip-10-120-130-15.eu-central-1.compute.in:0000000000000001\r\n"));
+    ck_assert(reports_as("b\303\244r|{1}", "\r\nb__r__1_:0000000000000001\r\n"));
 }
 END_TEST
 
@@ -351,7 +436,9 @@ int main(void)
     tcase_add_test(t, where_to_go_is_told);
     tcase_add_test(t, a_link_too_slow_is_given_up);
     tcase_add_test(t, slots_are_those_of_redis_cluster);
-    tcase_add_test(t, configurations);
+    tcase_add_loop_test(t, configurations, 0, sizeof bad_configs / sizeof *bad_configs);
+    tcase_add_test(t, configurations_at_their_limits);
+    tcase_add_test(t, any_name_of_a_host_will_do);
     tcase_add_test(t, wrong_use);
     tcase_add_test(t, more_circuits_than_fit_one_exchange);
     suite_add_tcase(s, t);

@@ -201,6 +201,102 @@ START_TEST(an_order_nobody_takes_is_given_up)
 }
 END_TEST
 
+static void ask(void)
+{
+    ck_assert_int_eq(swg_fleet_connected(fleet, 0, now), SWG_OK);
+    now += 100 * MS;
+    ck_assert(is_sent());
+}
+
+/* How long until a link that broke is to be tried again. */
+static int64_t wait_after_end(void)
+{
+    return swg_fleet_disconnected(fleet, 0, now) - now;
+}
+
+/* The same, of one that was asked and is silent. */
+static int64_t wait_after_silence(void)
+{
+    ask();
+    now += 500 * MS;
+    swg_fleet_tick(fleet, now);
+    return wait_after_end();
+}
+
+/* However long it was dead, its return is not missed; and it is not asked in a loop. */
+START_TEST(where_nobody_is_it_asks_again_within_a_second)
+{
+    const int64_t before = now;
+    enum { TRIES = 10000 };
+
+    for (int i = 0; i < TRIES; i++) {
+        if (i % 4 == 0) /* a proxy takes it for a server that is not there */
+            ck_assert_int_eq(swg_fleet_connected(fleet, 0, now), i ? SWG_OK : SWG_EINVAL);
+        const int64_t wait = wait_after_end();
+        ck_assert_int_ge(wait, 0);
+        ck_assert_int_lt(wait, 1000 * MS);
+        now += wait;
+    }
+    ck_assert_int_gt(now - before, TRIES * 450 * MS);
+}
+END_TEST
+
+/* However often a proxy hung up on it: what comes after is asked at once. */
+START_TEST(a_link_that_is_there_again_is_used_at_once)
+{
+    for (int i = 0; i < 20; i++) {
+        now += wait_after_end();
+        ck_assert_int_eq(swg_fleet_connected(fleet, 0, now), SWG_OK);
+        ck_assert(is_sent());
+    }
+    ck_assert_int_eq(feed(GOOD), SWG_OK);
+    ck_assert(!is_sent());
+}
+END_TEST
+
+START_TEST(who_takes_connections_and_is_silent_is_asked_ever_more_rarely)
+{
+    int64_t least = 100 * MS;
+
+    wait_after_end();
+    for (int i = 0; i < 12; i++) {
+        const int64_t wait = wait_after_silence();
+        ck_assert_int_ge(wait, least);
+        ck_assert_int_le(wait, 2 * least);
+        least = 2 * least < 2500 * MS ? 2 * least : 2500 * MS;
+        if (i % 3 == 0) /* a try that nobody took shows nothing about that */
+            ck_assert_int_lt(wait_after_end(), 1000 * MS);
+    }
+    ck_assert_int_eq(least, 2500 * MS);
+    ask();
+    ck_assert_int_eq(feed(GOOD), SWG_OK);
+    ck_assert_int_lt(wait_after_end(), 1000 * MS);
+    ck_assert_int_le(wait_after_silence(), 200 * MS); /* the first of others */
+}
+END_TEST
+
+/* What a new master meets when it takes over from one that all were connected to. */
+START_TEST(hosts_that_lost_it_together_come_back_apart)
+{
+    enum { HOSTS = 500, SLOTS = 10 };
+    int come[SLOTS] = {0};
+
+    for (uint64_t seed = 0; seed < HOSTS; seed++) {
+        swg_fleet_close(&fleet);
+        ck_assert_int_eq(
+            swg_fleet_open(&fleet, panel, SWG_FLEET(.reporter = seed + 1, .shards = 1), seed, now),
+            SWG_OK);
+        ask();
+        ck_assert_int_eq(feed(GOOD), SWG_OK);
+        const int64_t wait = wait_after_end();
+        ck_assert_int_lt(wait, 1000 * MS);
+        come[wait * SLOTS / (1000 * MS)]++;
+    }
+    for (int i = 0; i < SLOTS; i++)
+        ck_assert_int_lt(come[i], 2 * HOSTS / SLOTS);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fleet client, odd");
@@ -214,6 +310,10 @@ int main(void)
     tcase_add_test(t, a_reply_without_end_is_cut_short);
     tcase_add_test(t, what_a_lease_brought_at_its_end_is_not_the_next_ones);
     tcase_add_test(t, an_order_nobody_takes_is_given_up);
+    tcase_add_test(t, where_nobody_is_it_asks_again_within_a_second);
+    tcase_add_test(t, a_link_that_is_there_again_is_used_at_once);
+    tcase_add_test(t, who_takes_connections_and_is_silent_is_asked_ever_more_rarely);
+    tcase_add_test(t, hosts_that_lost_it_together_come_back_apart);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -359,6 +359,10 @@ static void heed(struct client_world *w, int host)
     while (swg_fleet_poll(w->host[host].fleet, &event)) {
         if (event.kind == SWG_FLEET_EVENT_GIVE_UP)
             client_world_break(w, host);
+        if (event.kind != SWG_FLEET_EVENT_LIMITS)
+            continue;
+        w->host[host].limits = event;
+        w->host[host].told++;
     }
 }
 

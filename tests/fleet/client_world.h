@@ -42,6 +42,8 @@ struct host {
     int every_ms; /* a call so often */
     int64_t next_call_ns;
     uint64_t permitted, rejected, probes;
+    swg_fleet_event limits; /* the last that said they are others, */
+    int told;               /* of so many */
 };
 
 struct ghost { /* what truly happened in one half-open period */

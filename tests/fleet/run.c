@@ -167,6 +167,20 @@ START_TEST(hints_are_heard_unless_they_are_not_wanted)
 }
 END_TEST
 
+START_TEST(limits_that_are_not_in_force_are_told)
+{
+    go(address("redis://:secret@127.0.0.1:%d", redis.port), NULL);
+    host_until_mode(&host, SWG_FLEET_FLEET);
+    ck_assert_int_eq(
+        swg_circuit_configure(
+            host.circuit, SWG_CIRCUIT(.calls_min = 10, .failure_pct = 33, .recovery_ms = 60000)),
+        SWG_OK);
+    host_until_trouble(&host, "limits: db: failure_pct is 33 here and 50 in the fleet");
+    host_until_event(&host, SWG_FLEET_EVENT_LIMITS);
+    host_stop(&host);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fleet run");
@@ -176,6 +190,7 @@ int main(void)
     tcase_add_loop_test(tests, every_road_leads_to_redis, 0, 4);
     tcase_add_loop_test(tests, trouble_is_named, 0, sizeof trouble_rows / sizeof *trouble_rows);
     tcase_add_loop_test(tests, hints_are_heard_unless_they_are_not_wanted, 0, 2);
+    tcase_add_test(tests, limits_that_are_not_in_force_are_told);
     suite_add_tcase(suite, tests);
     TCase *dying = tcase_create("dying");
     tcase_add_checked_fixture(dying, begin, end);

@@ -87,12 +87,24 @@ class Compare(lab.LiveTest):
         self.assertEqual([int(cell.replace(",", "")) for cell in sent[1:]],
                          [w["sent"] for w in worlds])
 
+    def test_what_people_read(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = self.run_program("lab", "compare", "--once", "--healthy=1s", "--outage=3s",
+                                    "--report", "r.html", "--ports", str(lab.free_base()),
+                                    cwd=folder, env=dict(os.environ, LC_ALL="C.UTF-8"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for line in done.stdout.split("\n"):
+            if "r.html" not in line:
+                self.assertLessEqual(len(line), 80, line)
+        self.assertIn("What you have seen", done.stdout)
+
     def test_a_report_that_cannot_be_written(self):
-        done = self.run_program("lab", "compare", "--once", "--report", "/nowhere/outage.html",
-                                "--ports", str(lab.free_base()))
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("/nowhere/outage.html", done.stderr)
-        self.assertEqual(done.stdout, "")
+        for path in ("/nowhere/outage.html", "/tmp"):
+            done = self.run_program("lab", "compare", "--once", "--report", path, "--ports",
+                                    str(lab.free_base()))
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"report {path}:", done.stderr)
+            self.assertEqual(done.stdout, "")
 
 
 if __name__ == "__main__":

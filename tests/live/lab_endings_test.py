@@ -1,9 +1,12 @@
 """However the lab ends, none of its processes stays behind."""
 
+import fcntl
 import os
 import pty
+import re
 import select
 import signal
+import struct
 import subprocess
 import termios
 import time
@@ -110,6 +113,25 @@ class Terminal(lab.LiveTest):
         lab.wait_gone(children)
         self.assertEqual(termios.tcgetattr(self.slave), before)
 
+    def test_narrow(self):
+        """The bottom line fits: of two rows only the last could be taken away again."""
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+        process = self.start_on_terminal("--healthy=60s")
+        for _ in range(5):
+            self.see("\x1b[?7l")
+            self.see("q quit")
+        shown = self.shown_status()
+        self.assertLessEqual(len(shown), 40, shown)
+        self.assertRegex(shown, "A ●  B ●  C ●")
+        os.write(self.master, b"q")
+        self.assertEqual(process.wait(20), 0)
+
+    def shown_status(self):
+        self.see("\x1b[?7l")
+        while "\x1b[?7h" not in self.seen:
+            self.seen += os.read(self.master, 65536).decode(errors="replace")
+        return re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", self.seen.split("\x1b[?7h", 1)[0])
+
     def test_keys_for_redis(self):
         process = self.start_on_terminal("fleet", "--healthy=60s")
         self.see("? keys  q quit")
@@ -117,13 +139,13 @@ class Terminal(lab.LiveTest):
         self.see("cut off instance A")
         os.write(self.master, b"k")
         self.see("killed Redis")
-        self.see("on its own now")
+        self.see("without Redis from here on")
         os.write(self.master, b"r")
         self.see("restarted Redis, empty")
         self.see("is together again")
         os.write(self.master, b"c")
         self.see("cut the way to Redis of Instance-A")
-        self.see("a fleet A: on its own now")
+        self.see("a fleet A: without Redis from here on")
         os.write(self.master, b"m")
         self.see("is together again")
         everyone = lab.descendants_of(process.pid)

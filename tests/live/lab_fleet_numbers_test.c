@@ -82,6 +82,23 @@ START_TEST(a_half_open_period_of_a_fleet_is_one_for_all)
 }
 END_TEST
 
+/* The fleet closes, and, in the same moment, the own breaker that was still open behind it. */
+START_TEST(what_lasts_no_time_is_no_state)
+{
+    swg_event event = {.at_ns = at(13.3), .sequence = 8, .from = SWG_OPEN, .to = SWG_CLOSED};
+    tally_begin(&t, 1, 10 * SECOND, all_closed);
+    turn(0, 11, SWG_CLOSED, SWG_OPEN);
+    turn(0, 13, SWG_OPEN, SWG_HALF_OPEN);
+    tally_add(&t, 0, &event);
+    event = (swg_event){.at_ns = at(13.3), .sequence = 7, .from = SWG_HALF_OPEN, .to = SWG_OPEN};
+    tally_add(&t, 0, &event);
+    const tally_tries s = count(true);
+    ck_assert_uint_eq(s.tries, 1);
+    ck_assert_uint_eq(s.flaps, 0);
+    ck_assert_uint_eq(s.closed_sick, 1);
+}
+END_TEST
+
 START_TEST(a_period_without_a_probe_counts_as_none)
 {
     tally_begin(&t, 1, 10 * SECOND, all_closed);
@@ -194,6 +211,7 @@ int main(void)
 {
     const TTest *const tests[] = {calls_are_sorted_by_the_state_of_their_caller,
                                   a_half_open_period_of_a_fleet_is_one_for_all,
+                                  what_lasts_no_time_is_no_state,
                                   a_period_without_a_probe_counts_as_none,
                                   the_fleet_comes_before_the_own_breaker,
                                   cut_off_an_opening_of_the_fleet_holds_to_its_time,

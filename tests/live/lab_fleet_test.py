@@ -82,6 +82,7 @@ class Script(Fleet):
         together = self.running.of_type("together")
         self.assertEqual(len(together), 1)
         self.assertGreater(together[0]["after_ms"], 0)
+        self.assertEqual(together[0]["missed_by"], len(INSTANCES))
 
     def check_protection_without_redis(self):
         killed, restarted = (next(line["at_ms"] for line in self.running.of_type("redis")
@@ -102,6 +103,20 @@ class Script(Fleet):
                 self.assertEqual(sum(world[k] for k in ("answered", "rejected", "failed")),
                                  world["sent"], world)
                 self.assertLess(world["reached"] * 4, world["sent"], world)
+
+
+class Text(Fleet):
+    def test_what_people_read(self):
+        self.base = lab.free_base()
+        done = self.run_program("lab", "fleet", "--once", "--ports", str(self.base), "--healthy=1s",
+                                "--outage=3s", env=dict(os.environ, LC_ALL="C.UTF-8"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for line in done.stdout.split("\n"):
+            self.assertLessEqual(len(line), 80, line)
+        for expected in ("a breaker each, A", "'s own breaker →", "a fleet → CLOSED",
+                         "Redis was gone for", "is together again", "What you have seen",
+                         "1 in each", "came back empty"):
+            self.assertIn(expected, " ".join(done.stdout.split()))
 
 
 class Controls(Fleet):
@@ -136,6 +151,30 @@ class Controls(Fleet):
         span = world_of((running.of_type("span") or [running.until_type("span")])[0], FLEET)
         self.assertGreater(span["sent"], 0)
         self.assertEqual(span["answered"], span["sent"])
+
+    def test_back_before_anybody_missed_it(self):
+        """Cut off for a moment: nobody is together again who was never apart."""
+        running = self.start_fleet("--healthy=60s")
+        running.until_type("healthy")
+        self.tell("cut", "B")
+        self.tell("heal")
+        self.assertEqual(running.until_type("together")["missed_by"], self.missed(running))
+
+    def test_empty_before_all_had_missed_it(self):
+        """However soon: together is when all have told it what they know, not the first."""
+        running = self.start_fleet("--healthy=60s")
+        running.until_type("healthy")
+        self.tell("kill")
+        killed = sum(line["type"] == "mode" for line in running.lines)
+        self.tell("restart")
+        together = running.until_type("together")
+        modes = running.of_type("mode")[killed:]
+        self.assertEqual({m["instance"] for m in modes if m["to"] == "fleet"}, INSTANCES)
+        self.assertEqual(together["missed_by"], self.missed(running))
+
+    @staticmethod
+    def missed(running):
+        return len({m["instance"] for m in running.of_type("mode") if m["to"] == "stale"})
 
     def test_wrong_words(self):
         self.base = lab.free_base()

@@ -48,6 +48,7 @@ class Naive(lab.LiveTest):
         self.assertGreater(naive["reached_without_redis_pct"], 95)
         self.assertLess(fleet["reached_without_redis_pct"], 50)
         self.assertLess(naive["failures_counted"], naive["failures"])
+        self.assertGreater(naive["overwritten"], 0)
         calls = self.spans["gone"][FLEET]
         self.assertEqual(calls["answered"], calls["sent"])
 

@@ -6,6 +6,7 @@
 #include "../../programs/common/evidence.h"
 #include "../../programs/common/output.h"
 #include "../../programs/lab/fault.h"
+#include "../../programs/lab/paragraph.h"
 #include "../../programs/lab/tally.h"
 
 static const int64_t SECOND = 1000000000;
@@ -265,6 +266,52 @@ START_TEST(signs_have_an_ascii_form)
 }
 END_TEST
 
+static const char *laid_out(const char *text)
+{
+    static char bytes[1024];
+    FILE *file = tmpfile();
+    out o = {.file = file, .utf8 = true};
+    ck_assert_ptr_nonnull(file);
+    paragraph(&o, 4, text);
+    rewind(file);
+    bytes[fread(bytes, 1, sizeof bytes - 1, file)] = '\0';
+    fclose(file);
+    return bytes;
+}
+
+#define TEN "123456789 "
+#define SEVENTY TEN TEN TEN TEN TEN TEN TEN
+
+START_TEST(text_is_broken_between_words)
+{
+    ck_assert_str_eq(laid_out(""), "\n");
+    ck_assert_str_eq(laid_out("  as it is"), "  as it is\n");
+    ck_assert_str_eq(laid_out(SEVENTY "1234567890"), SEVENTY "1234567890\n");
+    ck_assert_str_eq(laid_out(SEVENTY "12345678901"),
+                     TEN TEN TEN TEN TEN TEN "123456789\n    12345678901\n");
+    /* a sign is one column, an escape none */
+    ck_assert_str_eq(laid_out(SEVENTY "\033[1m●→23456789\033[0m"),
+                     SEVENTY "\033[1m●→23456789\033[0m\n");
+    ck_assert_str_eq(laid_out(SEVENTY "(A" GLUE "first, B 4 ms)"),
+                     SEVENTY "(A first,\n    B 4 ms)\n");
+    ck_assert_str_eq(laid_out(SEVENTY "took 100 ms"), SEVENTY "took\n    100 ms\n");
+    ck_assert_int_eq(paragraph_columns("\033[1m●→ 2\033[0m"), 4);
+}
+END_TEST
+
+/* A word that is too long stays whole. */
+START_TEST(words_are_never_broken)
+{
+    const char *long_word =
+        "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z/a/b/c/d/e/f/g/h/i/j"
+        "/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z";
+    char text[256], expected[256];
+    snprintf(text, sizeof text, "at %s or so", long_word);
+    snprintf(expected, sizeof expected, "at\n    %s\n    or so\n", long_word);
+    ck_assert_str_eq(laid_out(text), expected);
+}
+END_TEST
+
 START_TEST(draws_are_even_and_repeatable)
 {
     int hits = 0;
@@ -295,6 +342,8 @@ int main(void)
                                   durations_need_their_unit,
                                   numbers_read_well,
                                   signs_have_an_ascii_form,
+                                  text_is_broken_between_words,
+                                  words_are_never_broken,
                                   draws_are_even_and_repeatable};
     TCase *tcase = tcase_create("numbers");
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)

@@ -421,7 +421,9 @@ local function circuits(ne)
         grants[#grants + 1] = {e.name, F(e.ep), F(e.seq), F(count), F(count > 0 and e.v[LEASE] or 0), F(wait), F(quarantine)}
       end
       if e.cep ~= e.ep then views[#views + 1] = view(e) end
-      if e.rev ~= e.srev then offers[#offers + 1] = {e.name, e.stored or '0'} end
+      if e.rev ~= e.srev or (e.offer and e.stored ~= F(e.rev) .. '|' .. e.raw) then
+        offers[#offers + 1] = {e.name, e.stored or '0'}
+      end
     end
   end
 
