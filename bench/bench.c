@@ -518,7 +518,10 @@ static bool is_part(const char *name)
 
 static int usage(const char *wrong)
 {
-    fprintf(stderr, "swg_bench: no such part: %s\nusage: swg_bench [--quick] [all", wrong);
+    if (strcmp(wrong, "--help") != 0) {
+        fprintf(stderr, "swg_bench: no such part: %s\n", wrong);
+    }
+    fprintf(stderr, "usage: swg_bench [--quick] [all");
     for (size_t i = 0; i < PARTS; i++) {
         fprintf(stderr, "|%s", parts[i].name);
     }

@@ -7,6 +7,11 @@
  *     ./fleet redis://127.0.0.1:6379 /shop-b up &
  *     rm up; sleep 10; touch up
  *
+ * Any number of processes may share a panel, as workers do; the first of them is its client, and
+ * another takes over when that one is gone:
+ *
+ *     ./fleet redis://127.0.0.1:6379 /shop-a up &
+ *
  * Each prints a line when what it sees changes, until Ctrl-C. Kill Redis meanwhile: calls go on.
  */
 #include <poll.h>
@@ -23,8 +28,10 @@
 #include <unistd.h>
 
 typedef struct carrier {
+    swg_panel *panel;
     swg_fleet *fleet;
     const char *url;
+    swg_fleet_url parts;
     int stop_fd;
     int error;
 } carrier;
@@ -32,6 +39,9 @@ typedef struct carrier {
 /* For a scrape by a web server of one's own; here once, at the end. */
 static void print_metrics(const swg_fleet *fleet)
 {
+    if (fleet == NULL) {
+        return;
+    }
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
     const int64_t wall_ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000;
@@ -67,23 +77,9 @@ static void trouble(void *arg, const char *what)
     fprintf(stderr, "%s\n", what);
 }
 
-static void *carry(void *arg)
-{
-    carrier *c = arg;
-    c->error = swg_fleet_run(c->fleet, SWG_FLEET_RUN(.url = c->url, .stop_fd = c->stop_fd,
-                                                     .event = event, .trouble = trouble, .arg = c));
-    return NULL;
-}
-
 /* Whose the URL's user, password and database are: the client's, not the transport's. */
-static int join(carrier *c, swg_panel *panel)
+static int join(carrier *c)
 {
-    swg_fleet_url url;
-    const char *reason = NULL;
-    if (swg_fleet_url_parse(&url, c->url, &reason) != SWG_OK) {
-        fprintf(stderr, "the URL %s\n", reason);
-        return SWG_EINVAL;
-    }
     uint64_t seed;
     char host[256]; /* a long name is cut by the fleet's client */
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed ||
@@ -91,15 +87,36 @@ static int join(carrier *c, swg_panel *panel)
         return SWG_ESYS;
     }
     const swg_fleet_config *config =
-        SWG_FLEET(.host = host, .user = url.user[0] != '\0' ? url.user : NULL,
-                  .password = url.password[0] != '\0' ? url.password : NULL,
-                  .database = url.database);
-    const char *field;
+        SWG_FLEET(.host = host, .user = c->parts.user[0] != '\0' ? c->parts.user : NULL,
+                  .password = c->parts.password[0] != '\0' ? c->parts.password : NULL,
+                  .database = c->parts.database);
+    const char *field, *reason;
     if (swg_fleet_config_check(config, &field, &reason) != SWG_OK) {
         fprintf(stderr, "the fleet's %s %s\n", field, reason);
         return SWG_EINVAL;
     }
-    return swg_fleet_open(&c->fleet, panel, config, seed, swg_clock_ns());
+    return swg_fleet_open(&c->fleet, c->panel, config, seed, swg_clock_ns());
+}
+
+/* The panel's client, whenever there is no other. */
+static void *carry(void *arg)
+{
+    carrier *c = arg;
+    struct pollfd stop = {.fd = c->stop_fd, .events = POLLIN};
+    do {
+        swg_fleet_close(&c->fleet);
+        c->error = join(c);
+        if (c->error == SWG_OK) {
+            fprintf(stderr, "this process is the panel's client\n");
+            c->error = swg_fleet_run(c->fleet,
+                                     SWG_FLEET_RUN(.url = c->url, .stop_fd = c->stop_fd,
+                                                   .event = event, .trouble = trouble, .arg = c));
+        }
+    } while (c->error == SWG_EBUSY && poll(&stop, 1, 1000) == 0);
+    if (c->error != SWG_OK && c->error != SWG_EBUSY) {
+        fprintf(stderr, "no client: %s\n", swg_error_text(c->error));
+    }
+    return NULL;
 }
 
 static swg_verdict call(swg_circuit *circuit, const char *file)
@@ -152,16 +169,17 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s URL /PANEL FILE\n", argv[0]);
         return 2;
     }
-    swg_panel *panel = NULL;
     swg_circuit *payments = NULL;
+    const char *reason = NULL;
     carrier c = {.url = argv[1], .stop_fd = stop_signals()};
-    int error = c.stop_fd < 0 ? SWG_ESYS : swg_panel_open(&panel, argv[2], NULL);
-    if (error >= SWG_OK) {
-        error = swg_circuit_open(&payments, panel, "payments",
-                                 SWG_CIRCUIT(.failure_threshold = 5, .recovery_ms = 2000));
+    if (swg_fleet_url_parse(&c.parts, c.url, &reason) != SWG_OK) {
+        fprintf(stderr, "the URL %s\n", reason);
+        return 2;
     }
+    int error = c.stop_fd < 0 ? SWG_ESYS : swg_panel_open(&c.panel, argv[2], NULL);
     if (error >= SWG_OK) {
-        error = join(&c, panel);
+        error = swg_circuit_open(&payments, c.panel, "payments",
+                                 SWG_CIRCUIT(.failure_threshold = 5, .recovery_ms = 2000));
     }
     pthread_t thread;
     if (error >= SWG_OK && pthread_create(&thread, NULL, carry, &c) != 0) {
@@ -170,13 +188,13 @@ int main(int argc, char **argv)
     if (error >= SWG_OK) {
         work(payments, argv[3], c.stop_fd);
         pthread_join(thread, NULL);
-        error = c.error;
+        error = c.error == SWG_EBUSY ? SWG_OK : c.error;
         print_metrics(c.fleet);
     }
     if (error < SWG_OK) {
         fprintf(stderr, "%s\n", swg_error_text(error));
     }
     swg_fleet_close(&c.fleet);
-    swg_panel_close(&panel);
+    swg_panel_close(&c.panel);
     return error < SWG_OK;
 }

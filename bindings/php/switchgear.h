@@ -5,7 +5,7 @@ int *__errno_location(void);
 typedef struct swg_panel swg_panel;
 typedef struct swg_circuit swg_circuit;
 typedef enum swg_result {
-    SWG_OK = 0, SWG_DIFFERS = 1, SWG_EINVAL = -1, SWG_ENOMEM = -2, SWG_ESYS = -3, SWG_EMAGIC = -4, SWG_ELAYOUT = -5, SWG_EFULL = -6, SWG_ENEWER = -7, SWG_EPROTO = -8, SWG_ENOENT = -9, SWG_EACCESS = -10,
+    SWG_OK = 0, SWG_DIFFERS = 1, SWG_EINVAL = -1, SWG_ENOMEM = -2, SWG_ESYS = -3, SWG_EMAGIC = -4, SWG_ELAYOUT = -5, SWG_EFULL = -6, SWG_ENEWER = -7, SWG_EPROTO = -8, SWG_ENOENT = -9, SWG_EACCESS = -10, SWG_EBUSY = -11,
 } swg_result;
 typedef enum swg_verdict {
     SWG_PERMITTED = 0, SWG_REJECTED_OPEN = 1, SWG_REJECTED_PROBING = 2, SWG_REJECTED_RAMP = 3, SWG_REJECTED_RATE = 4, SWG_REJECTED_BULKHEAD = 5, SWG_REJECTED_FORCED = 6, SWG_REJECTED_SHED = 7,

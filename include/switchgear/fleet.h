@@ -18,7 +18,8 @@
  * a node and says which link leads to a shard's slot.
  *
  * The client's only effect on calls is each circuit's gate (gate.h). Whatever happens to Redis or
- * to the client, calls never wait for it. One client a panel; it must be ticked in time.
+ * to the client, calls never wait for it. One client a panel, which swg_fleet_open() sees to; it
+ * must be ticked in time.
  *
  * With no event loop to lend it, swg_fleet_run() (fleet_run.h) is the transport.
  *
@@ -152,11 +153,28 @@ int swg_fleet_config_check(const swg_fleet_config *config, const char **field, c
 
 /* Opens a client on a panel, which must stay open longer. `seed` feeds jitter only. Circuits are
  * those of the panel, found as they appear. Strings of the configuration are copied.
- * Errors: SWG_EINVAL, SWG_ENEWER (swg_fleet_config_check() says of what), SWG_ENOMEM. */
+ *
+ * One client a panel: SWG_EBUSY if there is one already, whose process swg_gate_owner() tells. So
+ * each worker of a prefork server may try, and again every few seconds: exactly one succeeds, and
+ * after its death, or when it has not been ticked for SWG_GATE_CLAIM_MS, the next one who tries.
+ * Open it in the process that runs it: after a fork it is still the parent's alone.
+ * Errors: SWG_EINVAL, SWG_ENEWER (swg_fleet_config_check() says of what), SWG_ENOMEM, SWG_EBUSY,
+ * SWG_EFULL (no process row). */
 int swg_fleet_open(swg_fleet **fleet, swg_panel *panel, const swg_fleet_config *config,
                    uint64_t seed, int64_t now_ns);
 
-/* Takes back what is granted and closes. Gates that are open keep to their time. */
+/* Before closing: permits nobody took go back, no more are asked for, and shards with results have
+ * an exchange at once. True: all that can be told has been; until then go on as ever, but no longer
+ * than is worth it (200 ms, say). What is not told counts in the fleet as lost (expiry_limit) once
+ * the leases run out: probes whose calls are under way, permits while there is no connection, and
+ * everything if this is left out. What was reported of calls stays for its window, and the host is
+ * counted as a reporter for some seconds more. swg_fleet_run() does this when it is told to stop.
+ */
+bool swg_fleet_leave(swg_fleet *fleet, int64_t now_ns);
+
+/* Closes, and gives the panel back. Permits still in a gate go, and that gate with them; gates that
+ * are open keep to their time. By who is not the panel's client, a child after a fork or one that
+ * was replaced: only the memory is freed. */
 void swg_fleet_close(swg_fleet **fleet);
 
 /* ---- the transport's side ------------------------------------------------------------------ */
@@ -208,10 +226,12 @@ typedef enum swg_fleet_event_kind {
                                      `text` the server's words. First of its kind in a row only.
                                      `shard` SWG_NONE: AUTH or SELECT on `link` was refused */
     SWG_FLEET_EVENT_ORDER = 7,    /* order `value` was carried out (`epoch`), or not: `error` */
-    SWG_FLEET_EVENT_LIMITS = 8    /* limits of a circuit of `shard` are others here than those in
+    SWG_FLEET_EVENT_LIMITS = 8,   /* limits of a circuit of `shard` are others here than those in
                                      force in the fleet: `text` names it, the first field that
                                      differs and both values. `value` is our revision, `epoch` that
                                      of the fleet's. Once, until either changes */
+    SWG_FLEET_EVENT_REPLACED = 9  /* it was not ticked for so long that another client has the
+                                     panel: this one does nothing any more, close it */
 } swg_fleet_event_kind;
 
 typedef struct swg_fleet_event {
@@ -236,7 +256,8 @@ bool swg_fleet_poll(swg_fleet *fleet, swg_fleet_event *event);
 uint64_t swg_fleet_ask(swg_fleet *fleet, const char *circuit, int64_t now_ns);
 
 /* Has an exchange that began after the ticket was given come back? 1: yes, and the circuit's gate
- * says so. 0: not yet. -1: it failed, or there is no connection. */
+ * says so. 0: not yet. -1: it failed, or none will be sent soon: no connection, no memory, or the
+ * wait after an error. */
 int swg_fleet_answered(const swg_fleet *fleet, const char *circuit, uint64_t ticket);
 
 /* ---- operators ----------------------------------------------------------------------------- */

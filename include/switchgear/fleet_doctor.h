@@ -39,7 +39,9 @@ typedef struct swg_fleet_redis {
     uint32_t shards; /* of the namespace, to 256; 0: as many as its hosts use. Where there are none
                         yet and little is stored, 16 */
     uint32_t reserved;
-    char *trouble; /* NULL, or room for SWG_FLEET_TROUBLE_MAX bytes: why it failed, in words */
+    char *trouble; /* NULL, or room for SWG_FLEET_TROUBLE_MAX bytes: why it failed, in words. After
+                      SWG_OK "", or why less may have been seen than there is: a namespace with
+                      nothing in it, other shards than hosts use, a circuit in two shards */
 } swg_fleet_redis;
 #define SWG_FLEET_REDIS(...) (&(swg_fleet_redis){.size = sizeof(swg_fleet_redis), __VA_ARGS__})
 
@@ -143,7 +145,11 @@ typedef struct swg_fleet_status {
     uint32_t quarantined;                           /* reporters */
     uint32_t cause; /* enum swg_cause: why it came to its state; 0: no transition ever. Above what
                        we know: a newer library's */
-    uint32_t reserved[6];
+    int64_t holdoff_until_ms; /* OPEN, HALF_OPEN: until then no probe is granted, since leases of
+                           before a restart or failover may live; 0: no hold-off */
+    int64_t
+        ramp_until_ms; /* CLOSED: until then only a share of the calls is admitted; 0: no ramp */
+    uint32_t reserved[2];
     swg_fleet_trip trip;
 } swg_fleet_status;
 

@@ -61,7 +61,8 @@ typedef struct swg_fleet_run_config {
     const char *ca_file; /* TLS: PEM file of who may sign; NULL: the system's */
     const char *cert_file; /* TLS: ours, PEM; NULL: none */
     const char *key_file;
-    int stop_fd; /* swg_fleet_run() returns when this can be read; an eventfd or pipe. 0: never */
+    int stop_fd; /* swg_fleet_run() returns when this can be read; an eventfd or pipe. 0: never.
+                    At once, or up to 200 ms later if probes' results and permits have to be told */
     uint32_t no_hints; /* 1: no further connection to hear of changes at once */
     /* Each event of swg_fleet_poll(), from the running thread. May be NULL. */
     void (*event)(void *arg, const swg_fleet_event *event);
@@ -92,7 +93,8 @@ typedef struct swg_fleet_run_config {
  * which `trouble` says.
  *
  * Errors: SWG_EINVAL (configuration, URL; a database other than 0 in a cluster), SWG_ENEWER,
- * SWG_ENOMEM; SWG_EACCESS (a TLS file cannot be read: `trouble` names it). */
+ * SWG_ENOMEM; SWG_EACCESS (a TLS file cannot be read: `trouble` names it); SWG_EBUSY (another
+ * client has taken over the panel, see SWG_FLEET_EVENT_REPLACED: close this one). */
 int swg_fleet_run(swg_fleet *fleet, const swg_fleet_run_config *config);
 
 #ifdef __cplusplus

@@ -4,7 +4,8 @@
  * A call goes if the gate AND the circuit's own breaker let it. An authority publishes a gate with
  * swg_gate_set() and looks at what came of it with swg_gate_read(). A gate that is not published
  * anew loses its hold SWG_GATE_GRACE_MS after its time: an authority that died locks nobody out.
- * One authority a panel. What each mode does: docs/design/semantics.md, "Fleet". */
+ * One authority a panel: swg_gate_claim() says whose turn it is. What each mode does:
+ * docs/design/semantics.md, "Fleet". */
 #ifndef SWITCHGEAR_GATE_H
 #define SWITCHGEAR_GATE_H
 
@@ -15,9 +16,11 @@ extern "C" {
 #endif
 
 #define SWG_GATE_GRACE_MS 2000
+#define SWG_GATE_CLAIM_MS 10000
 #define SWG_GATE_PERMITS_MAX 31
-#define SWG_GATE_ROUND_MAX 0x3fffff
+#define SWG_GATE_ROUND_MAX 0xffff
 #define SWG_GATE_RAMP_MAX_MS 600000
+#define SWG_GATE_UNTIL_MAX_NS (INT64_C(0xffffffffff) * 1000000) /* 34 years of uptime */
 
 /* swg_event.scope: whose transition is it? */
 typedef enum swg_scope {
@@ -52,10 +55,10 @@ const char *swg_gate_mode_name(swg_gate_mode mode);
 typedef struct swg_gate {
     uint32_t size;
     uint32_t mode;         /* enum swg_gate_mode */
-    int64_t until_ns;      /* monotonic; at most 31 days ahead */
+    int64_t until_ns;      /* monotonic; 0 to SWG_GATE_UNTIL_MAX_NS. NONE: of no meaning */
     uint32_t permits;      /* PROBING: 0 to SWG_GATE_PERMITS_MAX */
-    uint32_t round;        /* PROBING: results are counted for this round alone */
-    uint32_t ramp_ms;      /* RAMP: its whole length, 1 to SWG_GATE_RAMP_MAX_MS */
+    uint32_t round;        /* PROBING, to SWG_GATE_ROUND_MAX: results are counted for it alone */
+    uint32_t ramp_ms;      /* RAMP: its whole length, 1 to SWG_GATE_RAMP_MAX_MS; rounded up to 10 */
     uint32_t share_halved; /* RAMP: starts at 1 / 2^share_halved; 0: at 10 % */
     int64_t since_ns;      /* outcomes of calls begun before are kept apart: not the present's */
 } swg_gate;
@@ -104,6 +107,28 @@ int swg_gate_close(swg_circuit *circuit, int64_t now_ns);
  * was replaced goes on under the same name. Of a panel on the heap, and of its copy in a forked
  * child, each process has one of its own. 0: no panel.  Threads: any thread, any process. */
 uint64_t swg_gate_identity(swg_panel *panel);
+
+/* Claims the panel for one authority; `*claim` is the number to keep and release it by. Whoever
+ * claims one whose holder has died, or has not kept it for SWG_GATE_CLAIM_MS, takes it over at
+ * once; of many that try, one gets it. It is the handle's: a child that inherited panel and number
+ * by fork does not hold it. The caller honors it; the gates do not.
+ * Errors: SWG_EBUSY (somebody holds it, maybe this very process: see swg_gate_owner()), SWG_EFULL
+ * (no process row), SWG_EINVAL.  Threads: any thread, any process; lock-free. */
+int swg_gate_claim(swg_panel *panel, int64_t now_ns, uint64_t *claim);
+
+/* Says that the holder goes on; do so every second. A time before the last only asks.
+ * Errors: SWG_EBUSY (it is not, or no longer, the caller's: it has to stop), SWG_EINVAL.
+ * Threads: any thread; lock-free. */
+int swg_gate_keep(swg_panel *panel, uint64_t claim, int64_t now_ns);
+
+/* Gives it back, if it still is the caller's.  Errors and Threads: as above. */
+int swg_gate_release(swg_panel *panel, uint64_t claim);
+
+/* The process that holds the claim, as it is numbered in its own pid namespace; 0: nobody, or
+ * somebody who has died or fallen silent, so that the panel has no authority now. `*seen_ns` (may
+ * be NULL) is when a holder last kept it, 0: there was none yet. Looks into /proc: a matter of some
+ * microseconds.  Threads: any thread, any process. */
+int32_t swg_gate_owner(const swg_panel *panel, int64_t now_ns, int64_t *seen_ns);
 
 /* Journals an event the caller filled but for sequence, wall_ms and pid. NULL circuit: of none, the
  * name is the caller's. `scope` must not be SWG_SCOPE_HOST.

@@ -40,7 +40,8 @@ typedef struct swg_circuit swg_circuit; /* one named dependency; borrowed from i
     X(SWG_ENEWER, -7, "configuration sets a field this library does not know: newer header")       \
     X(SWG_EPROTO, -8, "peer sent something unexpected")                                            \
     X(SWG_ENOENT, -9, "no such thing")                                                             \
-    X(SWG_EACCESS, -10, "not trusted: wrong owner, mode or kind of file")
+    X(SWG_EACCESS, -10, "not trusted: wrong owner, mode or kind of file")                          \
+    X(SWG_EBUSY, -11, "taken: there is one already, and it lives")
 
 typedef enum swg_result {
 #define SWG_X(name, value, text) name = value,

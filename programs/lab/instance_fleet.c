@@ -46,8 +46,8 @@ static int join(instance_fleet *f, swg_panel *panel, const char *name, const cha
     if (result != SWG_OK || getrandom(numbers, sizeof numbers, 0) != sizeof numbers)
         return result != SWG_OK ? result : SWG_ESYS;
     const swg_fleet_config *config =
-        SWG_FLEET(.space = "lab", .shards = SHARDS, .host = name, .reporter = numbers[0] | 1,
-                  .lease_ms = LEASE_MS, .ramp_ms = SWG_NONE, .fail_limit = FAIL_LIMIT,
+        SWG_FLEET(.space = "lab", .shards = SHARDS, .host = name, .lease_ms = LEASE_MS,
+                  .ramp_ms = SWG_NONE, .fail_limit = FAIL_LIMIT,
                   .user = url.user[0] ? url.user : NULL,
                   .password = url.password[0] ? url.password : NULL, .database = url.database);
     if ((result = swg_fleet_config_check(config, field, reason)) != SWG_OK)

@@ -143,6 +143,13 @@ int fleet_failed(const fleet *f, int error)
     return CLI_FAILED;
 }
 
+void fleet_doubt(fleet *f)
+{
+    if (f->trouble[0] && !f->doubted)
+        fprintf(stderr, "switchgear: %s\n", f->trouble);
+    f->doubted = f->doubted || f->trouble[0];
+}
+
 int fleet_end(fleet *f, int code)
 {
     if (fflush(f->out.file) == 0 && !ferror(f->out.file))
@@ -171,6 +178,8 @@ static void keep(void *arg, const swg_fleet_status *circuit)
 int fleet_read(fleet *f, fleet_circuits *circuits, const char *const *names, size_t count)
 {
     const int result = swg_fleet_inspect(fleet_redis(f), names, count, keep, circuits);
+    if (result == SWG_OK)
+        fleet_doubt(f);
     return result == SWG_OK && circuits->no_memory ? SWG_ENOMEM : result;
 }
 
@@ -292,13 +301,13 @@ static const cli_command commands[] = {
     {
         .name = "status",
         .summary = "The circuits of the fleet as Redis holds them.",
-        .details =
-            "Reads only. Through a pipe, tab-separated: name, state, since, until, backoff; "
-            "reporters that have calls, "
-            "that see it bad, whose own breaker is open; calls, failures, slow ones, local "
-            "failures; probes out, passed, failed, lost; quarantined, revision, epoch, "
-            "shard; cause; cause, calls, failures, slow ones, hosts that were "
-            "bad, had their own breaker open, reported when it last opened by itself. " PASSWORD,
+        .details = "Reads only. Through a pipe, tab-separated: name, state, since, until, backoff; "
+                   "reporters that have calls, "
+                   "that see it bad, whose own breaker is open; calls, failures, slow ones, local "
+                   "failures; probes out, passed, failed, lost; quarantined, revision, epoch, "
+                   "shard; until when no probe is granted (hold-off), until when calls ramp "
+                   "up; cause; cause, calls, failures, slow ones, hosts that were bad, had "
+                   "their own breaker open, reported when it last opened by itself. " PASSWORD,
         .exits = {EXITS, [CLI_FAILED] = FAILED,
                   [CLI_NO_CIRCUIT] = "a circuit that was named is not known; none is shown"},
         .example = "switchgear fleet status redis://10.0.0.5:6379 payments",

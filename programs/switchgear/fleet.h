@@ -19,7 +19,7 @@ typedef struct fleet {
     swg_fleet_redis redis;
     char trouble[SWG_FLEET_TROUBLE_MAX];
     char url[FLEET_URL_MAX]; /* without the password */
-    bool url_has_password;
+    bool url_has_password, doubted;
     int64_t until_ns; /* when --timeout is over */
     fleet_form form;
     out out;
@@ -33,6 +33,9 @@ const swg_fleet_redis *fleet_redis(fleet *f);
 
 /* Says on stderr what went wrong and what to do next; the exit code for it. */
 int fleet_failed(const fleet *f, int error);
+
+/* Says on stderr, once, why what worked may have shown less than there is. */
+void fleet_doubt(fleet *f);
 
 /* CLI_FINE if a circuit could be called that, else it was said why not. */
 int fleet_check_name(const cli_args *args, const char *name);

@@ -48,6 +48,8 @@ int fleet_audit_run(const cli_args *args)
         return code;
     r.actions = json_array();
     const int result = swg_fleet_audit(fleet_redis(&r.f), take, &r);
+    if (result == SWG_OK)
+        fleet_doubt(&r.f);
     if (result == SWG_OK && r.f.form == FLEET_JSON)
         fleet_print_json(json_pack("{s:s, s:o, s:s, s:O}", "schema", "switchgear.fleet.audit/1",
                                    "url", fleet_text_json(r.f.url), "space",

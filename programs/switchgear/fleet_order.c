@@ -68,6 +68,7 @@ static int look(order *o)
     const uint32_t state = o->before.state;
     if (result != SWG_OK)
         return fleet_failed(&o->f, result);
+    fleet_doubt(&o->f);
     if (!o->before.known && !cli_flag(o->f.args, "create")) {
         const int code = fleet_no_circuit(&o->f, o->circuit);
         if (o->to != SWG_FLEET_CLOSED)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOTE_MAX = 160 };
+enum { NOTE_MAX = 240 };
 
 /* ---- table --------------------------------------------------------------------------------- */
 
@@ -15,19 +15,42 @@ static size_t add(char *note, size_t used, const char *text)
     return used + (size_t)snprintf(note + used, NOTE_MAX - used, "%s%s", used ? ", " : "", text);
 }
 
+static int64_t whole_seconds(int64_t ms)
+{
+    return (ms + 999) / 1000 * 1000;
+}
+
+/* Why a circuit that is half-open or closed does not admit calls as one would think. */
+static size_t add_delays(char *note, size_t used, const swg_fleet_status *s)
+{
+    char text[120], span[FLEET_SPAN_MAX], time[FLEET_TIME_MAX];
+    if (s->holdoff_until_ms > s->until_ms) {
+        snprintf(text, sizeof text, "hold-off until %s: no probe before",
+                 fleet_time(time, s->holdoff_until_ms));
+        used = add(note, used, text);
+    }
+    if (s->ramp_until_ms > 0) {
+        snprintf(text, sizeof text, "ramp: a growing share of the calls, all of them in %s",
+                 fleet_span(span, whole_seconds(s->ramp_until_ms - s->now_ms)));
+        used = add(note, used, text);
+    }
+    return used;
+}
+
 /* What deserves a word beyond the numbers. */
 static const char *note_of(char note[NOTE_MAX], const swg_fleet_status *s)
 {
     char text[80], span[FLEET_SPAN_MAX];
-    const int64_t left_s = (s->until_ms - s->now_ms + 999) / 1000;
     size_t used = 0;
     note[0] = '\0';
     if (s->until_ms > s->now_ms) {
-        snprintf(text, sizeof text, "%s left", fleet_span(span, left_s * 1000));
+        snprintf(text, sizeof text, "%s left",
+                 fleet_span(span, whole_seconds(s->until_ms - s->now_ms)));
         used = add(note, used, text);
     }
     if (s->until_ms > 0 && s->until_ms <= s->now_ms)
         used = add(note, used, "its time is over: the next call that asks moves it on");
+    used = add_delays(note, used, s);
     if (s->state == SWG_FLEET_HALF_OPEN) {
         snprintf(text, sizeof text, "%u probes out, %u passed, %u failed, %u lost", s->leases,
                  s->probes[1], s->probes[0], s->probes[2]);
@@ -96,14 +119,16 @@ static const char *revision_of(char text[16], const swg_fleet_status *s)
 static void print(const swg_fleet_status *s)
 {
     char since[FLEET_TIME_MAX], until[FLEET_TIME_MAX], revision[16];
+    char holdoff[FLEET_TIME_MAX], ramp[FLEET_TIME_MAX];
     printf("%s\t%s\t%s\t%s\t%u\t%u\t%u\t%u\t%llu\t%llu\t%llu\t%llu\t%u\t%u\t%u\t%u\t%u\t%s\t%llu\t%"
-           "u",
+           "u\t%s\t%s",
            s->name, swg_fleet_state_name((swg_fleet_state)s->state), fleet_time(since, s->since_ms),
            fleet_time(until, s->until_ms), s->backoff, s->reporters, s->bad, s->open,
            (unsigned long long)s->calls, (unsigned long long)s->failures,
            (unsigned long long)s->slow, (unsigned long long)s->local_failures, s->leases,
            s->probes[1], s->probes[0], s->probes[2], s->quarantined, revision_of(revision, s),
-           (unsigned long long)s->epoch, s->shard);
+           (unsigned long long)s->epoch, s->shard, fleet_time(holdoff, s->holdoff_until_ms),
+           fleet_time(ramp, s->ramp_until_ms));
     fleet_print_why(s);
     putchar('\n');
 }
@@ -120,7 +145,7 @@ static json_t *object(const swg_fleet_status *s, const swg_fleet_action *order)
 {
     return json_pack(
         "{s:s, s:s, s:i, s:I, s:o, s:o, s:i, s:{s:i, s:i, s:i}, s:{s:I, s:I, s:I, s:I}, "
-        "s:{s:i, s:i, s:i, s:i}, s:i, s:o, s:s, s:o, s:o}",
+        "s:{s:i, s:i, s:i, s:i}, s:i, s:o, s:o, s:o, s:s, s:o, s:o}",
         "circuit", s->name, "state", swg_fleet_state_name((swg_fleet_state)s->state), "shard",
         s->shard, "epoch", (json_int_t)s->epoch, "since", fleet_time_json(s->since_ms), "until",
         fleet_time_json(s->until_ms), "backoff", s->backoff, "reporters", "reporting", s->reporters,
@@ -128,8 +153,9 @@ static json_t *object(const swg_fleet_status *s, const swg_fleet_action *order)
         (json_int_t)s->failures, "slow", (json_int_t)s->slow, "local_failures",
         (json_int_t)s->local_failures, "probes", "out", s->leases, "passed", s->probes[1], "failed",
         s->probes[0], "lost", s->probes[2], "quarantined", s->quarantined, "limits", limits(s),
-        "cause", swg_cause_name((swg_cause)s->cause), "trip", fleet_trip_json(&s->trip), "order",
-        fleet_order_json(order));
+        "holdoff_until", fleet_time_json(s->holdoff_until_ms), "ramp_until",
+        fleet_time_json(s->ramp_until_ms), "cause", swg_cause_name((swg_cause)s->cause), "trip",
+        fleet_trip_json(&s->trip), "order", fleet_order_json(order));
 }
 
 static void print_all_json(const fleet *f, const fleet_circuits *c, const swg_fleet_action *orders)

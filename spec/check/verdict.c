@@ -1,6 +1,7 @@
 #include "verdict.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@ static void write_lines(const json_t *lines, char path[64])
     FILE *to;
     int fd;
 
-    strcpy(path, "/tmp/swg-recording-XXXXXX");
+    snprintf(path, 64, "/tmp/swg-recording-%d-XXXXXX", (int)getpid());
     fd = mkstemp(path);
     ck_assert(fd >= 0);
     to = fdopen(fd, "w");

@@ -2,11 +2,7 @@
 
 int64_t swg__gate_wait_ns(uint64_t word, int64_t now_ns)
 {
-    const int64_t ahead = swg__ms_ahead((word >> 22 & SWG__MS_MASK) << 30, now_ns / SWG__NS_PER_MS);
-    if (ahead > SWG__GATE_WAIT_MAX_MS) {
-        return -SWG__GATE_GRACE_NS; /* no gate is so long: a word of another age */
-    }
-    return ahead * SWG__NS_PER_MS - now_ns % SWG__NS_PER_MS;
+    return (int64_t)(word & SWG__GATE_MS_MASK) * SWG__NS_PER_MS - now_ns;
 }
 
 unsigned swg__gate_mode_now(uint64_t word, int64_t now_ns)
@@ -22,7 +18,7 @@ unsigned swg__gate_mode_now(uint64_t word, int64_t now_ns)
 /* Admitted share in 1/1000000. */
 static uint64_t share(uint64_t word, int64_t now_ns)
 {
-    const int64_t length_ms = swg__gate_low(word);
+    const int64_t length_ms = (int64_t)swg__gate_low(word) * SWG__GATE_RAMP_STEP_MS;
     const int64_t left_ms = swg__gate_wait_ns(word, now_ns) / SWG__NS_PER_MS;
     const unsigned halvings = swg__gate_argument(word);
     const uint64_t first = halvings == 0 ? 100000 : UINT64_C(1000000) >> halvings;

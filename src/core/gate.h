@@ -1,12 +1,13 @@
-/* The gate, in one word: mode:3 argument:5 ms:34 low:22; 0 is none. Written by the fleet client,
+/* The gate, in one word: mode:3 argument:5 low:16 ms:40; 0 is none. Written by the fleet client,
  * and by callers only to take a permit or to forget a gate that lost its hold.
  *
  * Keeps: a permit is taken by one compare-and-swap of the word it was published in, so no more are
  * taken than were granted, and none after they were withdrawn. A result counts once, and only in
- * the round of its permit.
+ * the round of its permit. A word's time is whole, not modulo anything, so one that has lost its
+ * hold never has it again, however long nobody looks.
  *
- * argument and low: PROBING permits and round, RAMP halvings of the first share and length in ms.
- */
+ * argument and low: PROBING permits and round, RAMP halvings of the first share and length in
+ * steps of 10 ms. */
 #ifndef SWG_CORE_GATE_H
 #define SWG_CORE_GATE_H
 
@@ -14,10 +15,11 @@
 
 enum { SWG__GATE_NONE, SWG__GATE_OPEN, SWG__GATE_PROBING, SWG__GATE_RAMP, SWG__GATE_FORCED };
 
-#define SWG__GATE_LOW_MASK ((UINT64_C(1) << 22) - 1)
+#define SWG__GATE_MS_MASK ((UINT64_C(1) << 40) - 1)
+#define SWG__GATE_LOW_MASK 0xffff
+#define SWG__GATE_RAMP_STEP_MS 10
 #define SWG__GATE_ARGUMENT (UINT64_C(1) << 56)
 #define SWG__GATE_GRACE_NS (2000 * SWG__NS_PER_MS)
-#define SWG__GATE_WAIT_MAX_MS (INT64_C(31) * 86400000 + 1)
 
 static inline unsigned swg__gate_argument(uint64_t word)
 {
@@ -26,13 +28,13 @@ static inline unsigned swg__gate_argument(uint64_t word)
 
 static inline uint32_t swg__gate_low(uint64_t word)
 {
-    return (uint32_t)(word & SWG__GATE_LOW_MASK);
+    return (uint32_t)(word >> 40 & SWG__GATE_LOW_MASK);
 }
 
 static inline uint64_t swg__gate_make(unsigned mode, unsigned argument, int64_t ms, uint32_t low)
 {
-    return (uint64_t)mode << 61 | (uint64_t)argument << 56 | ((uint64_t)ms & SWG__MS_MASK) << 22 |
-           low;
+    return (uint64_t)mode << 61 | (uint64_t)argument << 56 | (uint64_t)low << 40 |
+           ((uint64_t)ms & SWG__GATE_MS_MASK);
 }
 
 /* Nanoseconds from now until the word's time; <= 0 when it is over. */

@@ -234,12 +234,24 @@ int swg_fleet_open(swg_fleet **fleet, swg_panel *panel, const swg_fleet_config *
     error = swg__client_settle(made, config);
     if (error == SWG_OK)
         error = equip(made, now);
+    if (error == SWG_OK)
+        error = swg_gate_claim(panel, now, &made->claim);
     if (error != SWG_OK) {
         swg_fleet_close(&made);
         return error;
     }
     *fleet = made;
     return SWG_OK;
+}
+
+/* After a fork the panel may be the parent's, and so may its gates. */
+static void take_back(swg_fleet *fleet)
+{
+    if (swg_gate_keep(fleet->panel, fleet->claim, 0) != SWG_OK)
+        return;
+    for (uint32_t i = 0; i < fleet->count; i++)
+        swg__client_retire(fleet->circuits[i]);
+    swg_gate_release(fleet->panel, fleet->claim);
 }
 
 void swg_fleet_close(swg_fleet **fleet)
@@ -249,10 +261,9 @@ void swg_fleet_close(swg_fleet **fleet)
     if (!f)
         return;
     *fleet = NULL;
-    for (uint32_t i = 0; i < f->count; i++) {
-        swg__client_withdraw(f, f->circuits[i], 0);
+    take_back(f);
+    for (uint32_t i = 0; i < f->count; i++)
         free(f->circuits[i]);
-    }
     for (uint32_t i = 0; f->shards && i < f->config.shards; i++)
         free(f->shards[i].circuits);
     swg__client_links_close(f);
@@ -268,6 +279,48 @@ void swg_fleet_close(swg_fleet **fleet)
 }
 
 /* ---- time ---- */
+
+bool swg__client_rules(swg_fleet *fleet, int64_t now)
+{
+    static const swg_fleet_event event = {
+        .kind = SWG_FLEET_EVENT_REPLACED, .shard = SWG_NONE, .link = SWG_NONE};
+
+    if (!fleet->replaced && swg_gate_keep(fleet->panel, fleet->claim, now) != SWG_OK) {
+        fleet->replaced = true;
+        swg__client_event(fleet, &event);
+    }
+    return !fleet->replaced;
+}
+
+/* Has the shard something to tell, and somebody who listens? */
+static bool has_to_tell(const swg_fleet *fleet, const struct client_shard *shard)
+{
+    const struct client_link *link = &fleet->links[shard->link];
+    bool some = false;
+
+    for (uint32_t i = 0; i < shard->count; i++)
+        some |= swg__client_has_results(fleet->circuits[shard->circuits[i]]);
+    return some && link->up && !link->gave_up && shard->errors == 0;
+}
+
+bool swg_fleet_leave(swg_fleet *fleet, int64_t now)
+{
+    bool told = true;
+
+    if (!fleet || !swg__client_rules(fleet, now))
+        return true;
+    for (uint32_t i = 0; i < fleet->count; i++)
+        swg__client_leave(fleet, fleet->circuits[i], now);
+    for (uint32_t i = 0; i < fleet->config.shards; i++) {
+        struct client_shard *shard = &fleet->shards[i];
+
+        if (!has_to_tell(fleet, shard))
+            continue;
+        shard->due = swg__client_min(shard->due, now);
+        told = false;
+    }
+    return told;
+}
 
 static int64_t tick_shard(swg_fleet *fleet, struct client_shard *shard, int64_t now)
 {
@@ -299,7 +352,7 @@ int64_t swg_fleet_tick(swg_fleet *fleet, int64_t now)
 {
     int64_t next;
 
-    if (!fleet)
+    if (!fleet || !swg__client_rules(fleet, now))
         return NEVER;
     if (now >= fleet->rescan)
         scan(fleet, now);

@@ -173,6 +173,8 @@ struct client_order {
 
 struct swg_fleet {
     swg_panel *panel;
+    uint64_t claim; /* of the panel; 0: not claimed yet */
+    bool replaced;  /* another client has it */
     swg_fleet_config config;
     char space[CLIENT_SPACE + 1], reporter[SWG_STEP_NAME];
     char *user, *password;
@@ -214,10 +216,17 @@ static inline int64_t swg__client_max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* A time as the gate takes it. */
+static inline int64_t swg__client_until(int64_t until)
+{
+    return swg__client_max(swg__client_min(until, SWG_GATE_UNTIL_MAX_NS), 0);
+}
+
 /* client.c */
 uint64_t swg__client_random(swg_fleet *fleet, uint64_t below);
 struct client_circuit *swg__client_find(const swg_fleet *fleet, const char *name);
 void swg__client_event(swg_fleet *fleet, const swg_fleet_event *event);
+bool swg__client_rules(swg_fleet *fleet, int64_t now); /* false: this client is done for */
 
 /* client_config.c */
 int swg__client_settle(swg_fleet *fleet, const swg_fleet_config *config);
@@ -268,6 +277,8 @@ void swg__client_limits_tell(swg_fleet *fleet);
 void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now,
                          swg_gate_reading *reading);
 void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t now);
+void swg__client_leave(swg_fleet *fleet, struct client_circuit *c, int64_t now);
+void swg__client_retire(const struct client_circuit *c);
 void swg__client_granted(swg_fleet *fleet, struct client_circuit *c, const struct swg_step_grant *g,
                          int64_t sent_at, int64_t now);
 int swg__client_results(struct client_circuit *c, int64_t seq, struct swg_step_entry *entry);

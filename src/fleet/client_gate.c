@@ -117,6 +117,7 @@ void swg__client_publish(swg_fleet *fleet, struct client_circuit *c, int64_t now
         by_view(c, shard, now, &gate);
     if (gate.mode == SWG_GATE_PROBING && c->given > 0 && gate.permits > 0)
         return; /* they are out there: counted when collected */
+    gate.until_ns = swg__client_until(gate.until_ns);
     swg_gate_set(c->circuit, &gate, NULL);
     c->given = gate.mode == SWG_GATE_PROBING ? gate.permits : 0;
 }

@@ -350,6 +350,8 @@ int swg_fleet_feed(swg_fleet *fleet, uint32_t number, const void *bytes, size_t 
         return SWG_EINVAL;
     if (link->gave_up)
         return SWG_EPROTO;
+    if (!swg__client_rules(fleet, now))
+        return SWG_OK;
     fleet->stats.bytes_in += count;
     link->pending += count;
     if (count > 0 && redisReaderFeed(link->reader, bytes, count) != REDIS_OK)

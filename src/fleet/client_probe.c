@@ -15,24 +15,23 @@ static int result_of(int which)
     return outcomes[which];
 }
 
-/* The lease of a state that ends first. */
-static struct client_lease *first_in(struct client_circuit *c, int state, int64_t now)
+/* The lease of a state that ends first, or has ended. */
+static struct client_lease *first_in(struct client_circuit *c, int state)
 {
     struct client_lease *best = NULL;
 
     for (int i = 0; i < CLIENT_LEASES; i++) {
         struct client_lease *l = &c->lease[i];
 
-        if (l->state == state && l->deadline > now && (!best || l->deadline < best->deadline))
+        if (l->state == state && (!best || l->deadline < best->deadline))
             best = l;
     }
     return best;
 }
 
-static void move(struct client_circuit *c, int from, int to, int outcome, uint32_t count,
-                 int64_t now)
+static void move(struct client_circuit *c, int from, int to, int outcome, uint32_t count)
 {
-    for (struct client_lease *l; count > 0 && (l = first_in(c, from, now)); count--) {
+    for (struct client_lease *l; count > 0 && (l = first_in(c, from)); count--) {
         l->state = (uint8_t)to;
         l->outcome = (uint8_t)outcome;
         c->failed |= to == LEASE_DONE && outcome == SWG_STEP_FAILED;
@@ -46,6 +45,24 @@ static void expire(struct client_circuit *c, int64_t now)
 
         if (l->state != LEASE_FREE && l->deadline <= now)
             l->state = LEASE_FREE; /* the fleet counts it as lost */
+    }
+}
+
+/* Which permits were taken is seen in the gate; a result without one would be of another round. It
+ * came before its lease ended, which by now may be over: before the lease is forgotten, or its
+ * result would be taken for another's. */
+static void account(struct client_circuit *c, const swg_gate_reading *reading)
+{
+    uint32_t left = reading->mode == SWG_GATE_PROBING ? reading->permits : 0;
+
+    if (left < c->given)
+        move(c, LEASE_IDLE, LEASE_OUT, 0, c->given - left);
+    c->given = left;
+    if (reading->round == c->round) {
+        const uint32_t counts[] = {reading->passed, reading->failed, reading->unused};
+
+        for (int i = 0; i < 3; i++)
+            move(c, LEASE_OUT, LEASE_DONE, result_of(i), counts[i]);
     }
 }
 
@@ -63,13 +80,10 @@ static bool is_awaited(const struct client_circuit *c, int64_t now)
     return now - c->refused_at < swg__client_max(INTEREST_NS, 2 * c->longest);
 }
 
-/* Which permits were taken is seen in the gate; a result without one would be of another round. */
 void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now,
                          swg_gate_reading *reading)
 {
-    /* Also for a lease that ended: what it brought is not taken for another's. */
-    bool probing = c->given > 0 || first_in(c, LEASE_OUT, INT64_MIN);
-    uint32_t left;
+    bool probing = c->given > 0 || first_in(c, LEASE_OUT);
 
     if (probing)
         swg_gate_collect(c->circuit, now, reading);
@@ -78,19 +92,9 @@ void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now
     if (reading->refused != c->refused)
         turned_away(c, now);
     c->refused = reading->refused;
+    if (probing)
+        account(c, reading);
     expire(c, now);
-    if (!probing)
-        return;
-    left = reading->mode == SWG_GATE_PROBING ? reading->permits : 0;
-    if (left < c->given)
-        move(c, LEASE_IDLE, LEASE_OUT, 0, c->given - left, now);
-    c->given = left;
-    if (reading->round == c->round) {
-        const uint32_t counts[] = {reading->passed, reading->failed, reading->unused};
-
-        for (int i = 0; i < 3; i++)
-            move(c, LEASE_OUT, LEASE_DONE, result_of(i), counts[i], now);
-    }
     if (c->given > 0 && now >= c->hold_until)
         swg__client_withdraw(fleet, c, now);
 }
@@ -143,7 +147,7 @@ void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t no
     swg_gate gate = {.size = sizeof gate,
                      .mode = SWG_GATE_PROBING,
                      .round = c->round,
-                     .until_ns = now,
+                     .until_ns = swg__client_until(now),
                      .since_ns = c->since};
     uint32_t left = 0;
 
@@ -152,10 +156,30 @@ void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t no
         return;
     swg_gate_set(c->circuit, &gate, &left);
     if (left < c->given)
-        move(c, LEASE_IDLE, LEASE_OUT, 0, c->given - left, now);
-    move(c, LEASE_IDLE, LEASE_DONE, SWG_STEP_UNUSED, left, now);
+        move(c, LEASE_IDLE, LEASE_OUT, 0, c->given - left);
+    move(c, LEASE_IDLE, LEASE_DONE, SWG_STEP_UNUSED, left);
     c->unused += left > 0;
     c->given = 0;
+}
+
+/* The last that is done for it in this client's time: what came of its probes is gathered, what
+ * nobody took goes back, nothing more is asked for. */
+void swg__client_leave(swg_fleet *fleet, struct client_circuit *c, int64_t now)
+{
+    swg_gate_reading reading;
+
+    swg__client_collect(fleet, c, now, &reading);
+    swg__client_withdraw(fleet, c, now);
+    c->wait_until = NEVER;
+}
+
+/* The end, at no known time: permits still there can be taken no more. */
+void swg__client_retire(const struct client_circuit *c)
+{
+    swg_gate gate = {.size = sizeof gate, .mode = SWG_GATE_NONE, .since_ns = c->since};
+
+    if (c->given > 0)
+        swg_gate_set(c->circuit, &gate, NULL);
 }
 
 /* A lease may be shorter than lease_ms says, by the circuit's wait or by others' limits; without

@@ -7,17 +7,18 @@
  *     doctor_reach.c    reach, tls, auth
  *     doctor_server.c   version, role, cluster, memory, replicas, persistence
  *     doctor_config.c   script-limit, idle, clock, slowlog
- *     doctor_rights.c   each command the scripts and clients use, tried
+ *     doctor_rights.c   each command that hosts and operators use, tried
  *     doctor_scripts.c  loading, and an exchange in a shard of the doctor's own
  *     doctor_data.c     what is stored
- *     doctor_inspect.c  circuits, for swg_fleet_inspect()
+ *     doctor_list.c     which circuits there are
+ *     doctor_inspect.c  each of them, for swg_fleet_inspect()
  *     doctor_audit.c    operators' actions, and orders */
 #ifndef SWG_FLEET_DOCTOR_H
 #define SWG_FLEET_DOCTOR_H
 
 #include "fleet/doctor_visit.h"
 
-enum { DOCTOR_TEXT = 480, DOCTOR_WORD = 120 };
+enum { DOCTOR_TEXT = 640, DOCTOR_WORD = 120 };
 
 typedef struct doctor {
     visit v;
@@ -71,6 +72,10 @@ void swg__doctor_version(doctor *d);
 void swg__doctor_role(doctor *d);
 void swg__doctor_cluster(doctor *d);
 void swg__doctor_rights(doctor *d);
+
+/* The least rights of a host's user, as ACL SETUSER and redis.conf have them. */
+const char *swg__doctor_rule(const doctor *d, char rule[DOCTOR_TEXT]);
+
 void swg__doctor_scripts(doctor *d);
 void swg__doctor_exchange(doctor *d);
 void swg__doctor_eviction(doctor *d);

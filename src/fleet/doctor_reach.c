@@ -143,7 +143,9 @@ static void say_auth(doctor *d)
     } else if (d->v.password) {
         swg__doctor_say(d, SWG_FLEET_CHECK_AUTH, SWG_FLEET_FINE, "let in as %s", d->user);
     } else {
-        swg__doctor_fix(d, "redis.conf: user switchgear on >PASSWORD ~swg1:* &swg1:* +@all");
+        char rule[DOCTOR_TEXT];
+        swg__doctor_fix(d, "redis.conf: user switchgear on >PASSWORD %s",
+                        swg__doctor_rule(d, rule));
         swg__doctor_say(d, SWG_FLEET_CHECK_AUTH, d->local ? SWG_FLEET_NOTE : SWG_FLEET_WARNING,
                         "no password: whoever reaches this port commands the fleet");
     }

@@ -84,12 +84,11 @@ static int count_shards(visit *v)
 {
     visit_shard shards[SWG_FLEET_SHARDS_MAX];
 
-    v->shards = v->config.shards;
-    if (v->shards == 0) {
-        if (!swg__visit_look(v, shards))
-            return swg__visit_ended(v);
-        v->shards = swg__visit_count(shards, SHARDS);
-    }
+    if (!swg__visit_look(v, shards))
+        return swg__visit_ended(v);
+    if (v->looked != SWG_OK)
+        return v->looked;
+    v->shards = v->config.shards ? v->config.shards : swg__visit_count(shards, SHARDS);
     if (v->shards == 0)
         v->shards = SHARDS;
     for (uint32_t i = 0; i < v->shards; i++) {
@@ -98,7 +97,8 @@ static int count_shards(visit *v)
         snprintf(v->why, sizeof v->why, "shard %u: nobody has its slot", i);
         return SWG_EPROTO;
     }
-    return SWG_OK;
+    swg__visit_doubt_shards(v, shards);
+    return swg__visit_ended(v);
 }
 
 int swg__visit_open(visit *v, const swg_fleet_redis *config)
@@ -115,9 +115,10 @@ int swg__visit_open(visit *v, const swg_fleet_redis *config)
 int swg__visit_close(visit *v, int result)
 {
     swg__visit_drop(v);
-    swg__one_line(v->why);
+    char *told = result == SWG_OK ? v->doubt : v->why;
+    swg__one_line(told);
     if (v->config.trouble)
-        snprintf(v->config.trouble, SWG_FLEET_TROUBLE_MAX, "%s", result == SWG_OK ? "" : v->why);
+        snprintf(v->config.trouble, SWG_FLEET_TROUBLE_MAX, "%s", told);
     return result;
 }
 
@@ -203,13 +204,16 @@ node *swg__visit_node(const visit *v, uint32_t shard)
     return number > 0 ? v->nodes[number - 1] : NULL;
 }
 
-static void look_at(node *n, visit_shard *shard)
+static void look_at(visit *v, node *n, visit_shard *shard)
 {
     redisReply *schema = swg__talk_hear(&n->talk), *alive = swg__talk_hear(&n->talk);
     const char *text = swg__text(schema);
 
     snprintf(shard->schema, sizeof shard->schema, "%s", text ? text : "");
     shard->alive = alive && alive->type == REDIS_REPLY_INTEGER && alive->integer == 1;
+    if (swg__is_error(schema, "NOPERM") || swg__is_error(alive, "NOPERM"))
+        v->looked =
+            swg__visit_refused(v, swg__is_error(alive, "NOPERM") ? alive : schema, n->address);
     swg__free(schema);
     swg__free(alive);
 }
@@ -232,7 +236,7 @@ bool swg__visit_look(visit *v, visit_shard shards[SWG_FLEET_SHARDS_MAX])
 
         shards[i] = (visit_shard){0};
         if (n)
-            look_at(n, &shards[i]);
+            look_at(v, n, &shards[i]);
     }
     return swg__visit_ended(v) == SWG_OK;
 }

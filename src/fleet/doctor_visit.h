@@ -2,7 +2,8 @@
  *
  *     doctor_visit.c   configuration, what errors mean, shards
  *     doctor_greet.c   one server: connection, user, database, PONG
- *     doctor_find.c    which servers: by URL, by sentinels, by a cluster's nodes */
+ *     doctor_find.c    which servers: by URL, by sentinels, by a cluster's nodes
+ *     doctor_doubt.c   what was meant may be another namespace, or other shards */
 #ifndef SWG_FLEET_DOCTOR_VISIT_H
 #define SWG_FLEET_DOCTOR_VISIT_H
 
@@ -38,7 +39,9 @@ typedef struct visit {
     node *nodes[VISIT_NODES];
     uint32_t count;
     uint8_t at[SWG_FLEET_SLOTS]; /* cluster: the node + 1 that has the slot; 0: nobody */
+    int looked; /* SWG_EACCESS: what swg__visit_look() says of who is alive is not known */
     char why[SWG_FLEET_TROUBLE_MAX];
+    char doubt[SWG_FLEET_TROUBLE_MAX];
 } visit;
 
 /* ---- doctor_visit.c ---- */
@@ -50,7 +53,8 @@ int swg__visit_begin(visit *v, const swg_fleet_redis *config);
  * servers, counts the shards. */
 int swg__visit_open(visit *v, const swg_fleet_redis *config);
 
-/* Hangs up, and copies `why` to where the caller wants it. Returns `result`. */
+/* Hangs up, and copies `why`, or `doubt` if it worked, to where the caller wants it. Returns
+ * `result`. */
 int swg__visit_close(visit *v, int result);
 
 void swg__visit_why(visit *v, const char *what, const char *words);
@@ -87,6 +91,17 @@ uint32_t swg__visit_count(const visit_shard shards[SWG_FLEET_SHARDS_MAX], uint32
 
 /* 1 to SWG_NAME_MAX printable characters without a space */
 bool swg__is_name(const char *name);
+
+/* ---- doctor_doubt.c ---- */
+
+/* Keeps the first doubt there is. */
+void swg__visit_doubt(visit *v, const char *why);
+
+/* Is this what hosts use? */
+void swg__visit_doubt_shards(visit *v, const visit_shard shards[SWG_FLEET_SHARDS_MAX]);
+
+/* Is a circuit that is there in the shard where hosts look for it? */
+void swg__visit_doubt_place(visit *v, const char *circuit, uint32_t shard);
 
 /* ---- doctor_state.c ---- */
 

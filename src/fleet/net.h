@@ -68,6 +68,7 @@ struct net_run {
     swg_fleet *fleet;
     swg_fleet_run_config config;
     swg_fleet_url url;
+    int result; /* not SWG_OK: it has to end */
     int64_t look_ns;
     struct net_told told;
     struct net_line *lines;

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LEAVE_NS (200 * MS)
+
 enum { STOP, BELL, SCOUT, LINES }; /* places in what is polled */
 
 static void close_line(struct net_run *r, const swg_fleet_event *event, int64_t now)
@@ -45,6 +47,8 @@ static bool take_events(struct net_run *r, int64_t now)
         if (event.kind == SWG_FLEET_EVENT_ERROR && event.value == SWG_FLEET_AUTH &&
             event.link < r->links)
             swg__line_refused(r, &r->lines[event.link], event.text);
+        if (event.kind == SWG_FLEET_EVENT_REPLACED)
+            r->result = SWG_EBUSY;
         if (event.kind == SWG_FLEET_EVENT_LIMITS)
             tell_limits(r, &event);
         if (r->url.kind == SWG_FLEET_CLUSTER)
@@ -142,6 +146,19 @@ static void tell_opening(struct net_run *r, const char *what)
         r->config.trouble(r->config.arg, what);
 }
 
+/* Permits that nobody took, and results, are told if there is a connection: a last exchange, for
+ * which nothing is waited for longer than a moment. */
+static void leave(struct net_run *r)
+{
+    int64_t now = swg_clock_ns();
+    const int64_t limit = now + LEAVE_NS;
+    r->config.stop_fd = 0; /* heard */
+    while (!swg_fleet_leave(r->fleet, now) && now < limit) {
+        wait_until(r, swg__client_min(turn(r, now), limit));
+        now = swg_clock_ns();
+    }
+}
+
 static int carry(struct net_run *r)
 {
     net_link first;
@@ -156,14 +173,15 @@ static int carry(struct net_run *r)
     swg__link_close(&first);
     if (r->config.strict)
         swg__strict_attach(r->config.strict, true);
-    while (!wait_until(r, turn(r, swg_clock_ns())))
+    while (r->result == SWG_OK && !wait_until(r, turn(r, swg_clock_ns())))
         ;
+    leave(r);
     if (r->config.strict)
         swg__strict_attach(r->config.strict, false);
     for (uint32_t i = 0; i <= r->links; i++)
         swg__line_close(r, &r->lines[i]);
     swg__scout_close(r);
-    return SWG_OK;
+    return r->result;
 }
 
 static bool is_time(uint32_t ms)

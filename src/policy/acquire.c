@@ -350,12 +350,12 @@ static swg_verdict ask_both(swg_circuit *circuit, swg_permit *permit, int64_t no
 }
 
 /* A later no: what the breaker or the gate gave goes back. */
-static void give_probe(swg_circuit *circuit, const swg_permit *permit, int64_t now_ns)
+static void give_probe(swg_circuit *circuit, const swg_permit *permit)
 {
     if ((permit->held & SWG__HELD_PROBE) != 0) {
         give_lease(circuit, permit);
     } else if ((permit->held & SWG__HELD_FLEET) != 0) {
-        swg__gate_end(circuit, permit, SWG__GATE_UNUSED, now_ns);
+        swg__gate_give(circuit, permit);
     }
 }
 
@@ -365,7 +365,7 @@ static swg_verdict acquire_bound(swg_circuit *circuit, swg_permit *permit, int64
     if (verdict == SWG_PERMITTED && swg__load_relaxed_u32(&circuit->parts.cell->features) != 0) {
         verdict = ask_limits(circuit, permit, now_ns, true);
         if (verdict != SWG_PERMITTED) {
-            give_probe(circuit, permit, now_ns);
+            give_probe(circuit, permit);
         }
     }
     if (verdict == SWG_PERMITTED) {
@@ -387,8 +387,10 @@ static swg_verdict acquire_free(swg_circuit *circuit, swg_permit *permit, int64_
         permit->epoch = (permit->epoch - 1) & SWG__EPOCH_MASK;
     }
     if (swg__load_relaxed_u32(&circuit->parts.cell->features) != 0) {
+        const int64_t lease_ns = permit->retry_ns;
         const swg_verdict limits = ask_limits(circuit, permit, now_ns, false);
         verdict = breaker_says_yes ? limits : verdict;
+        permit->retry_ns = lease_ns; /* of use to a probe of the fleet alone */
     }
     if (dry_run && verdict != SWG_PERMITTED) {
         swg__add_relaxed_u64(&circuit->parts.cell->would_reject[verdict], 1);

@@ -8,12 +8,18 @@
 #include "core/bulkhead.h"
 #include "core/window.h"
 #include "policy/transition.h"
+#include "store/claim.h"
 
 /* Each time around somebody else has taken a permit. */
 #define ATTEMPTS 1000
 
 _Static_assert((int)SWG_GATE_FORCED == (int)SWG__GATE_FORCED, "one set of modes");
 _Static_assert(SWG_GATE_GRACE_MS *SWG__NS_PER_MS == SWG__GATE_GRACE_NS, "one grace");
+_Static_assert(SWG_GATE_CLAIM_MS *SWG__NS_PER_MS == SWG__CLAIM_NS, "one time to keep a claim");
+_Static_assert(SWG_GATE_UNTIL_MAX_NS == (int64_t)SWG__GATE_MS_MASK * SWG__NS_PER_MS,
+               "every time fits");
+_Static_assert(SWG_GATE_ROUND_MAX == SWG__GATE_LOW_MASK, "every round fits");
+_Static_assert(SWG_GATE_RAMP_MAX_MS / SWG__GATE_RAMP_STEP_MS <= SWG__GATE_LOW_MASK, "every ramp");
 
 const char *swg_gate_mode_name(swg_gate_mode mode)
 {
@@ -84,12 +90,22 @@ swg_verdict swg__gate_ask(swg_circuit *circuit, swg_permit *permit, int64_t now_
     return SWG_REJECTED_PROBING;
 }
 
+static void count(swg_circuit *circuit, const swg_permit *permit, swg__gate_result result)
+{
+    swg__gate_count(&circuit->parts.window->gate_results,
+                    (uint32_t)(permit->epoch >> SWG__ROUND_SHIFT), result);
+}
+
+void swg__gate_give(swg_circuit *circuit, const swg_permit *permit)
+{
+    count(circuit, permit, SWG__GATE_UNUSED);
+}
+
 void swg__gate_end(swg_circuit *circuit, const swg_permit *permit, swg__gate_result result,
                    int64_t now_ns)
 {
-    if (result == SWG__GATE_UNUSED || now_ns < permit->retry_ns) {
-        swg__gate_count(&circuit->parts.window->gate_results,
-                        (uint32_t)(permit->epoch >> SWG__ROUND_SHIFT), result);
+    if (now_ns < permit->retry_ns) {
+        count(circuit, permit, result);
     }
 }
 
@@ -118,7 +134,9 @@ static bool gate_ok(const swg_gate *gate)
     return gate != NULL && gate->size == sizeof(*gate) && gate->mode <= SWG_GATE_FORCED &&
            gate->permits <= SWG_GATE_PERMITS_MAX && gate->round <= SWG_GATE_ROUND_MAX &&
            gate->share_halved <= 31 && gate->ramp_ms <= SWG_GATE_RAMP_MAX_MS &&
-           (gate->mode != SWG_GATE_RAMP || gate->ramp_ms > 0);
+           (gate->mode != SWG_GATE_RAMP || gate->ramp_ms > 0) &&
+           (gate->mode == SWG_GATE_NONE ||
+            (gate->until_ns >= 0 && gate->until_ns <= SWG_GATE_UNTIL_MAX_NS));
 }
 
 /* A permit ends early rather than late, everything else late rather than early. */
@@ -132,7 +150,9 @@ static uint64_t word_of(const swg_gate *gate)
     case SWG_GATE_PROBING:
         return swg__gate_make(SWG__GATE_PROBING, gate->permits, down, gate->round);
     case SWG_GATE_RAMP:
-        return swg__gate_make(SWG__GATE_RAMP, gate->share_halved, up, gate->ramp_ms);
+        return swg__gate_make(SWG__GATE_RAMP, gate->share_halved, up,
+                              (gate->ramp_ms + SWG__GATE_RAMP_STEP_MS - 1) /
+                                  SWG__GATE_RAMP_STEP_MS);
     default:
         return swg__gate_make(gate->mode, 0, up, 0);
     }
@@ -249,6 +269,44 @@ int swg_gate_close(swg_circuit *circuit, int64_t now_ns)
 uint64_t swg_gate_identity(swg_panel *panel)
 {
     return panel != NULL ? swg__panel_identity(panel) : 0;
+}
+
+int swg_gate_claim(swg_panel *panel, int64_t now_ns, uint64_t *claim)
+{
+    if (panel == NULL || claim == NULL) {
+        return SWG_EINVAL;
+    }
+    *claim = 0;
+    if (swg__panel_owner(panel) == 0) {
+        return SWG_EFULL;
+    }
+    *claim = swg__claim_take(panel, now_ns);
+    return *claim != 0 ? SWG_OK : SWG_EBUSY;
+}
+
+int swg_gate_keep(swg_panel *panel, uint64_t claim, int64_t now_ns)
+{
+    if (panel == NULL) {
+        return SWG_EINVAL;
+    }
+    return swg__claim_keep(panel, claim, now_ns) ? SWG_OK : SWG_EBUSY;
+}
+
+int swg_gate_release(swg_panel *panel, uint64_t claim)
+{
+    if (panel == NULL) {
+        return SWG_EINVAL;
+    }
+    return swg__claim_give(panel, claim) ? SWG_OK : SWG_EBUSY;
+}
+
+int32_t swg_gate_owner(const swg_panel *panel, int64_t now_ns, int64_t *seen_ns)
+{
+    int64_t ignored;
+    if (panel == NULL) {
+        return 0;
+    }
+    return swg__claim_owner(panel, now_ns, seen_ns != NULL ? seen_ns : &ignored);
 }
 
 int swg_gate_record(swg_panel *panel, const swg_circuit *circuit, swg_event *event)

@@ -13,7 +13,10 @@
 /* May the call pass? A permit of the gate is held in `permit`; of a no, retry_ns is set. */
 swg_verdict swg__gate_ask(swg_circuit *circuit, swg_permit *permit, int64_t now_ns);
 
-/* The probe's result; one that comes after its lease is over says nothing. */
+/* A permit taken this very moment goes back: a later check said no. */
+void swg__gate_give(swg_circuit *circuit, const swg_permit *permit);
+
+/* The probe's result; whatever comes after its lease is over says nothing. */
 void swg__gate_end(swg_circuit *circuit, const swg_permit *permit, swg__gate_result result,
                    int64_t now_ns);
 

@@ -13,7 +13,7 @@
 #include "core/layout.h"
 
 #define SWG__MAGIC UINT64_C(0x726165672d677773) /* "swg-gear", little-endian */
-#define SWG__LAYOUT_VERSION 1u
+#define SWG__LAYOUT_VERSION 2u
 
 typedef struct swg_header {
     _Alignas(64) swg_au64 magic; /* stored last when formatting */
@@ -30,7 +30,9 @@ typedef struct swg_header {
     swg_au32 cells_hint; /* where to look for a free cell */
     swg_au32 config_conflicts;
     swg_au64 identity; /* random; 0: nobody has asked yet */
-    uint64_t spare[5];
+    swg_au64 claim;    /* see claim.h */
+    swg_ai64 kept;     /* when its holder last said so */
+    uint64_t spare[3];
 } swg_header;
 
 /* id: namespace:8 start time:34 pid:22, so that a pid used again is another process; 0: free. */

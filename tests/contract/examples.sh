@@ -41,6 +41,14 @@ url=http://127.0.0.1:$port
 no_proxy='*'
 export no_proxy
 
+await() { # await PATTERN FILE
+    waited=0
+    while [ $waited -lt 200 ] && ! grep -q "$1" "$2"; do
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+}
+
 expect() { # expect WHAT WANTED FOUND
     case $3 in
     $2) echo "$1: ok" ;;
@@ -63,19 +71,26 @@ for i in 1 2 3; do echo "$url/turns?503,ok,$i"; done >"$work/urls"
 expect "epoll, from a file, one retried" "*success  200 2*" "$("$work/epoll" <"$work/urls")"
 
 if $with_fleet; then
-    "$work/fleet" redis://127.0.0.1:1 /examples-fleet "$work/absent" >"$work/fleet.out" 2>"$work/fleet.err" &
-    member=$!
-    tries=0
-    while [ $tries -lt 200 ] && { ! grep -q '^breaker open' "$work/fleet.out" || [ ! -s "$work/fleet.err" ]; }; do
-        sleep 0.1
-        tries=$((tries + 1))
+    for i in 1 2; do # two workers of one panel: one is its client
+        "$work/fleet" redis://127.0.0.1:1 /examples-fleet "$work/absent" >"$work/fleet.out$i" 2>"$work/fleet.err$i" &
+        eval "member$i=$!"
+        member="$member $!"
+        await "client$" "$work/fleet.err1"
     done
+    await "connect: Connection refused" "$work/fleet.err1"
+    await "^breaker open" "$work/fleet.out2"
+    expect "fleet, a worker beside the client" "" "$(cat "$work/fleet.err2")"
+    kill -KILL "$member1"
+    await "client$" "$work/fleet.err2"
+    await "connect: Connection refused" "$work/fleet.err2"
+    expect "fleet, the client killed" "*is the panel's client*" "$(cat "$work/fleet.err2")"
+    member=$member2
     kill -TERM $member
     status=0
     wait $member || status=$?
     member=
     expect "fleet, ends on a signal" 0 $status
     expect "fleet, on its own without Redis" "*breaker open*switchgear_fleet_up{space=\"default\"} 0*" \
-        "$(cat "$work/fleet.out")"
-    expect "fleet, says why" "127.0.0.1:1: connect: Connection refused*" "$(cat "$work/fleet.err")"
+        "$(cat "$work/fleet.out2")"
+    expect "fleet, says why" "*127.0.0.1:1: connect: Connection refused*" "$(cat "$work/fleet.err2")"
 fi

@@ -35,10 +35,12 @@ START_TEST(an_error_is_of_the_link_it_came_by)
     const char *bytes;
     size_t count;
     swg_fleet_event e;
+    swg_panel *other;
     swg_fleet *two;
 
+    ck_assert_int_eq(swg_panel_open(&other, NULL, NULL), SWG_OK);
     ck_assert_int_eq(
-        swg_fleet_open(&two, panel, SWG_FLEET(.reporter = 2, .shards = 1, .links = 2), 5, now),
+        swg_fleet_open(&two, other, SWG_FLEET(.reporter = 2, .shards = 1, .links = 2), 5, now),
         SWG_OK);
     ck_assert_int_eq(swg_fleet_connected(two, 1, now), SWG_OK);
     ck_assert_int_eq(swg_fleet_route_once(two, 0, 1), SWG_OK);
@@ -52,6 +54,7 @@ START_TEST(an_error_is_of_the_link_it_came_by)
     while (e.kind != SWG_FLEET_EVENT_MOVED);
     ck_assert_uint_eq(e.link, 1);
     swg_fleet_close(&two);
+    swg_panel_close(&other);
 }
 END_TEST
 

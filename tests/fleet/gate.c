@@ -57,6 +57,45 @@ START_TEST(F2_open_says_when_and_ends_with_its_grace)
 }
 END_TEST
 
+/* Nobody calls, nobody looks, and years go by. */
+START_TEST(F2_what_lost_its_hold_never_has_it_again)
+{
+    static const uint32_t modes[] = {SWG_GATE_OPEN, SWG_GATE_PROBING, SWG_GATE_RAMP,
+                                     SWG_GATE_FORCED};
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        bench *b = bench_open(NULL);
+        set(b, GATE(.mode = modes[i], .permits = modes[i] == SWG_GATE_PROBING,
+                    .ramp_ms = SWG_GATE_RAMP_MAX_MS, .until_ns = at_ms(60000)));
+        ck_assert_uint_eq(reading_at(b, 0).mode, modes[i]);
+        for (int hours = 1; hours < 24 * 1000; hours++) {
+            ck_assert_uint_eq(reading_at(b, hours * 3600000.0).mode, SWG_GATE_NONE);
+            ck_assert_uint_eq(snapshot_at(b, hours * 3600000.0).gate, SWG_GATE_NONE);
+        }
+        PLAY(b, {86400000.0 * 181, "get", "yes"});
+        bench_close(b);
+    }
+}
+END_TEST
+
+START_TEST(F2_until_is_any_time_there_is)
+{
+    static const int64_t out[] = {-1, SWG_GATE_UNTIL_MAX_NS + 1, INT64_MAX, INT64_MIN};
+    bench *b = bench_open(NULL);
+    set(b, GATE(.mode = SWG_GATE_OPEN, .until_ns = SWG_GATE_UNTIL_MAX_NS));
+    PLAY(b, {0, "get", "open"}, {86400000.0 * 365, "get", "open"});
+    for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++) {
+        for (uint32_t mode = SWG_GATE_OPEN; mode < SWG_GATE_MODE_COUNT; mode++) {
+            ck_assert_int_eq(swg_gate_set(b->circuit,
+                                          GATE(.mode = mode, .ramp_ms = 1, .until_ns = out[i]),
+                                          NULL),
+                             SWG_EINVAL);
+        }
+        set(b, GATE(.mode = SWG_GATE_NONE, .until_ns = out[i]));
+    }
+    bench_close(b);
+}
+END_TEST
+
 START_TEST(F3_forced)
 {
     bench *b = bench_open(NULL);
@@ -97,6 +136,31 @@ START_TEST(F5_permits_end_and_are_withdrawn)
     PLAY(b, {1001, "get", "probing"});
     swg_release(b->circuit, &permit, SWG_SUCCESS, at_ms(1001)); /* too late to count */
     ck_assert_uint_eq(reading_at(b, 1001).passed, 0);
+    bench_close(b);
+}
+END_TEST
+
+/* Cancelled after its lease was over: the fleet has granted another in its place. */
+START_TEST(F5_a_permit_given_back_too_late_says_nothing)
+{
+    bench *b = bench_open(NULL);
+    set(b, GATE(.mode = SWG_GATE_PROBING, .permits = 2, .round = 1, .until_ns = at_ms(1000)));
+    PLAY(b, {10, "get", "yes", 2}, {999.9, "can", "closed"}, {1000, "can", "closed"});
+    ck_assert_uint_eq(reading_at(b, 1001).unused, 1);
+    bench_close(b);
+}
+END_TEST
+
+/* A limit that would have said no leaves the probe its lease. */
+START_TEST(F5_a_dry_runs_probe_counts)
+{
+    bench *b = bench_open(SWG_CIRCUIT(.inflight_max = 1));
+    PLAY(b, {0, "get", "yes"});
+    swg_circuit_override(b->circuit, SWG_DRY_RUN, at_ms(1000), "drill");
+    set(b, GATE(.mode = SWG_GATE_PROBING, .permits = 1, .round = 1, .until_ns = at_ms(1000)));
+    PLAY(b, {1, "get", "yes"}, {2, "ok", "closed"}, {3, "ok", "closed"});
+    ck_assert_uint_eq(snapshot_at(b, 3).would_reject[SWG_REJECTED_BULKHEAD], 1);
+    ck_assert_uint_eq(reading_at(b, 3).passed, 1);
     bench_close(b);
 }
 END_TEST
@@ -367,19 +431,127 @@ START_TEST(F16_a_panel_is_one_host_whoever_speaks_for_it)
 }
 END_TEST
 
+/* What a forked child gets that claims the panel, keeps and releases `claim`, and asks. */
+typedef struct answers {
+    int claimed, kept, released;
+    int32_t owner;
+} answers;
+
+static answers in_a_child(swg_panel *panel, uint64_t claim)
+{
+    answers seen = {0};
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        uint64_t number;
+        seen.kept = swg_gate_keep(panel, claim, at_ms(1));
+        seen.released = swg_gate_release(panel, claim);
+        seen.claimed = swg_gate_claim(panel, at_ms(1), &number);
+        seen.owner = swg_gate_owner(panel, at_ms(1), NULL);
+        _exit(write(ends[1], &seen, sizeof(seen)) != sizeof(seen));
+    }
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    ck_assert_int_eq(read(ends[0], &seen, sizeof(seen)), sizeof(seen));
+    close(ends[0]);
+    close(ends[1]);
+    seen.owner = seen.owner == child ? -1 : seen.owner; /* -1: itself */
+    return seen;
+}
+
+static swg_panel *shared_panel(const char *what)
+{
+    char name[64];
+    swg_panel *panel;
+    snprintf(name, sizeof(name), "/swg-%s-%d", what, (int)getpid());
+    ck_assert_int_eq(swg_panel_open(&panel, name, NULL), SWG_OK);
+    ck_assert_int_eq(swg_panel_unlink(name), SWG_OK);
+    return panel;
+}
+
+START_TEST(F17_a_panel_is_claimed_once)
+{
+    swg_panel *panel = shared_panel("claim");
+    uint64_t first, second;
+    int64_t seen = -1;
+    ck_assert_int_eq(swg_gate_owner(panel, at_ms(0), &seen), 0);
+    ck_assert_int_eq(seen, 0);
+    ck_assert_int_eq(swg_gate_claim(panel, at_ms(0), &first), SWG_OK);
+    ck_assert_int_eq(swg_gate_owner(panel, at_ms(0), &seen), getpid());
+    ck_assert_int_eq(seen, at_ms(0));
+    ck_assert_int_eq(swg_gate_claim(panel, at_ms(1), &second), SWG_EBUSY);
+    ck_assert_int_eq(swg_gate_release(panel, second), SWG_EBUSY);
+    ck_assert_int_eq(swg_gate_keep(panel, first, at_ms(1)), SWG_OK);
+    const answers child = in_a_child(panel, first);
+    ck_assert_int_eq(child.claimed, SWG_EBUSY);
+    ck_assert_int_eq(child.kept, SWG_EBUSY);
+    ck_assert_int_eq(child.released, SWG_EBUSY);
+    ck_assert_int_eq(child.owner, getpid());
+    ck_assert_int_eq(swg_gate_release(panel, first), SWG_OK);
+    ck_assert_int_eq(swg_gate_keep(panel, first, at_ms(2)), SWG_EBUSY);
+    ck_assert_int_eq(swg_gate_owner(panel, at_ms(2), NULL), 0);
+    ck_assert_int_eq(in_a_child(panel, first).claimed, SWG_OK);
+    ck_assert_int_eq(swg_gate_owner(panel, at_ms(2), NULL), 0); /* that child is dead */
+    ck_assert_int_eq(swg_gate_claim(panel, at_ms(3), &second), SWG_OK);
+    ck_assert_uint_ne(first, second);
+    ck_assert_int_eq(swg_gate_keep(panel, first, at_ms(3)), SWG_EBUSY);
+    swg_panel_close(&panel);
+}
+END_TEST
+
+/* It may hang, or live where nobody can tell: a container that is gone. */
+START_TEST(F17_who_falls_silent_is_replaced)
+{
+    swg_panel *panel = shared_panel("silent");
+    uint64_t first, second;
+    ck_assert_int_eq(swg_gate_claim(panel, at_ms(0), &first), SWG_OK);
+    ck_assert_int_eq(swg_gate_keep(panel, first, at_ms(500)), SWG_OK);
+    ck_assert_int_eq(swg_gate_claim(panel, at_ms(500 + SWG_GATE_CLAIM_MS), &second), SWG_EBUSY);
+    ck_assert_int_eq(swg_gate_owner(panel, at_ms(501 + SWG_GATE_CLAIM_MS), NULL), 0);
+    ck_assert_int_eq(swg_gate_claim(panel, at_ms(501 + SWG_GATE_CLAIM_MS), &second), SWG_OK);
+    ck_assert_int_eq(swg_gate_keep(panel, first, at_ms(502 + SWG_GATE_CLAIM_MS)), SWG_EBUSY);
+    ck_assert_int_eq(swg_gate_keep(panel, second, at_ms(502 + SWG_GATE_CLAIM_MS)), SWG_OK);
+    swg_panel_close(&panel);
+}
+END_TEST
+
+START_TEST(F17_on_the_heap_each_process_has_its_own)
+{
+    swg_panel *panel;
+    uint64_t claim;
+    ck_assert_int_eq(swg_panel_open(&panel, NULL, NULL), SWG_OK);
+    ck_assert_int_eq(swg_gate_claim(panel, at_ms(0), &claim), SWG_OK);
+    const answers child = in_a_child(panel, claim);
+    ck_assert_int_eq(child.kept, SWG_EBUSY);
+    ck_assert_int_eq(child.claimed, SWG_OK);
+    ck_assert_int_eq(child.owner, -1);
+    ck_assert_int_eq(swg_gate_owner(panel, at_ms(1), NULL), getpid());
+    ck_assert_int_eq(swg_gate_keep(panel, claim, at_ms(1)), SWG_OK);
+    swg_panel_close(&panel);
+}
+END_TEST
+
 START_TEST(nonsense_is_refused)
 {
     bench *b = bench_open(NULL);
     swg_event event = {.scope = SWG_SCOPE_HOST};
+    uint64_t claim;
     ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.mode = 9), NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.mode = SWG_GATE_RAMP), NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.permits = 32), NULL), SWG_EINVAL);
-    ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.round = 1u << 22), NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_set(b->circuit, GATE(.round = SWG_GATE_ROUND_MAX + 1), NULL),
+                     SWG_EINVAL);
     ck_assert_int_eq(swg_gate_set(b->circuit, NULL, NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_set(NULL, GATE(.mode = 0), NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_read(b->circuit, 0, NULL), SWG_EINVAL);
     ck_assert_int_eq(swg_gate_record(b->panel, b->circuit, &event), SWG_EINVAL);
     ck_assert_uint_eq(swg_gate_identity(NULL), 0);
+    ck_assert_int_eq(swg_gate_claim(NULL, 0, &claim), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_claim(b->panel, 0, NULL), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_keep(NULL, 0, 0), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_keep(b->panel, UINT64_MAX, 0), SWG_EBUSY);
+    ck_assert_int_eq(swg_gate_release(NULL, 0), SWG_EINVAL);
+    ck_assert_int_eq(swg_gate_owner(NULL, 0, NULL), 0);
     bench_close(b);
 }
 END_TEST
@@ -400,9 +572,13 @@ int main(void)
     TCase *t = tcase_create("gate");
     tcase_add_test(t, F1_both_must_agree);
     tcase_add_test(t, F2_open_says_when_and_ends_with_its_grace);
+    tcase_add_test(t, F2_what_lost_its_hold_never_has_it_again);
+    tcase_add_test(t, F2_until_is_any_time_there_is);
     tcase_add_test(t, F3_forced);
     tcase_add_test(t, F4_probing_permits_so_many_past_the_breaker);
     tcase_add_test(t, F5_permits_end_and_are_withdrawn);
+    tcase_add_test(t, F5_a_permit_given_back_too_late_says_nothing);
+    tcase_add_test(t, F5_a_dry_runs_probe_counts);
     tcase_add_test(t, F6_a_result_counts_in_its_round_alone);
     tcase_add_test(t, F7_what_a_probe_says);
     tcase_add_test(t, F7_a_probe_the_bulkhead_stops_is_unused);
@@ -413,6 +589,9 @@ int main(void)
     tcase_add_test(t, F14_the_fleet_closes_this_hosts_breaker_too);
     tcase_add_test(t, F15_failures_of_local_origin_are_told_apart);
     tcase_add_test(t, F16_a_panel_is_one_host_whoever_speaks_for_it);
+    tcase_add_test(t, F17_a_panel_is_claimed_once);
+    tcase_add_test(t, F17_who_falls_silent_is_replaced);
+    tcase_add_test(t, F17_on_the_heap_each_process_has_its_own);
     tcase_set_timeout(t, 30);
     tcase_add_test(t, F4_F5_no_permit_is_lost_or_doubled);
     tcase_add_test(t, nonsense_is_refused);

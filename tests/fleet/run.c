@@ -9,6 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <switchgear/gate.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
 
 static struct server redis;
 static int tls_port;
@@ -167,6 +171,69 @@ START_TEST(hints_are_heard_unless_they_are_not_wanted)
 }
 END_TEST
 
+static swg_panel *panel;
+static swg_circuit *circuit;
+static swg_fleet *fleet;
+static swg_fleet_run_config carried;
+
+static void *carry(void *arg)
+{
+    *(int *)arg = swg_fleet_run(fleet, &carried);
+    return NULL;
+}
+
+/* Calls fail until the fleet has opened and granted permits for probes, which nobody takes. */
+static void until_permits(void)
+{
+    const int64_t end = swg_clock_ns() + 30000000000;
+    swg_gate_reading reading = {0};
+    swg_permit permit;
+
+    while (reading.permits == 0) {
+        ck_assert_msg(swg_clock_ns() < end, "no permit in thirty seconds");
+        if (swg_acquire(circuit, &permit, swg_clock_ns()) == SWG_PERMITTED)
+            swg_release(circuit, &permit, SWG_FAILURE, swg_clock_ns());
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        swg_gate_read(circuit, swg_clock_ns(), &reading);
+    }
+}
+
+/* A deploy in a half-open period: no permit is left to count as lost. */
+START_TEST(told_to_stop_it_gives_back_its_permits)
+{
+    const swg_circuit_config limits = {
+        .size = sizeof limits, .calls_min = 4, .recovery_ms = 1000, .probes = 6};
+    const swg_fleet_config config = {.size = sizeof config,
+                                     .quorum = 1,
+                                     .fail_limit = 64,
+                                     .revision = 1,
+                                     .lease_ms = 1000,
+                                     .password = "secret"};
+    pthread_t thread;
+    int result = -1;
+
+    ck_assert_int_eq(swg_panel_open(&panel, NULL, NULL), SWG_OK);
+    ck_assert_int_eq(swg_circuit_open(&circuit, panel, "db", &limits), SWG_OK);
+    ck_assert_int_eq(swg_fleet_open(&fleet, panel, &config, 1, swg_clock_ns()), SWG_OK);
+    carried = (swg_fleet_run_config){.size = sizeof carried,
+                                     .url = address("redis://127.0.0.1:%d", redis.port),
+                                     .stop_fd = eventfd(0, EFD_CLOEXEC)};
+    ck_assert_int_eq(pthread_create(&thread, NULL, carry, &result), 0);
+    until_permits();
+    ck_assert_int_eq(eventfd_write(carried.stop_fd, 1), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(result, SWG_OK);
+    redisReply *left =
+        server_ask(&redis, "ZCARD swg1:{default:%u}:l:db", (unsigned)swg_fleet_shard(fleet, "db"));
+    ck_assert_int_eq(left->type, REDIS_REPLY_INTEGER);
+    ck_assert_int_eq(left->integer, 0);
+    freeReplyObject(left);
+    close(carried.stop_fd);
+    swg_fleet_close(&fleet);
+    swg_panel_close(&panel);
+}
+END_TEST
+
 START_TEST(limits_that_are_not_in_force_are_told)
 {
     go(address("redis://:secret@127.0.0.1:%d", redis.port), NULL);
@@ -190,6 +257,7 @@ int main(void)
     tcase_add_loop_test(tests, every_road_leads_to_redis, 0, 4);
     tcase_add_loop_test(tests, trouble_is_named, 0, sizeof trouble_rows / sizeof *trouble_rows);
     tcase_add_loop_test(tests, hints_are_heard_unless_they_are_not_wanted, 0, 2);
+    tcase_add_test(tests, told_to_stop_it_gives_back_its_permits);
     tcase_add_test(tests, limits_that_are_not_in_force_are_told);
     suite_add_tcase(suite, tests);
     TCase *dying = tcase_create("dying");

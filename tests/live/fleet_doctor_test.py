@@ -18,6 +18,7 @@ import redis_lab
 
 FINE, FAILED, USAGE, PROBLEM, NOBODY = 0, 1, 2, 3, 4
 SECRET = "hunter2secret"
+ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
 CHECKS = ["reach", "tls", "auth", "version", "role", "cluster", "rights", "scripts", "exchange",
           "eviction", "memory", "replicas", "persistence", "clock", "script-limit", "idle", "slowlog",
           "shards"]
@@ -231,10 +232,65 @@ class Rights(DoctorTest):
                     if findings["rights"]["severity"] == "problem":
                         self.cure(server, findings)
                         findings = self.doctor(url)
-                self.expect(findings, "rights", "fine")
+                self.assertIn(findings["rights"]["severity"], ("fine", "note"))
                 self.expect(findings, "scripts", "fine")
                 self.expect(findings, "exchange", "fine")
                 self.assertEqual(server.cli("DBSIZE"), "0")
+
+    def least(self, findings, check):
+        """The least rights that the doctor tells with a check, as ACL SETUSER takes them."""
+        return findings[check]["fix"].split(">PASSWORD ")[1].split()
+
+    def documented(self, user):
+        path = os.path.join(ROOT, "docs", "design", "fleet.md")
+        with open(path, encoding="utf-8") as f:
+            rules = re.search(rf"ACL SETUSER {user} on >\.\.\. ((?:.+\n)+)", f.read())[1]
+        return sorted(rules.replace("SPACE", "default").split())
+
+    def test_the_least_rights_are_those_of_the_documents_and_enough(self):
+        server = self.redis()
+        hosts = self.least(self.doctor(server.url), "auth")
+        self.assertEqual(sorted(hosts), self.documented("fleet"))
+        server.cli("ACL", "SETUSER", "web", "on", f">{SECRET}", *hosts)
+        findings = self.doctor(server.url.replace("//", f"//web:{SECRET}@") + "/1", code=FINE)
+        self.expect(findings, "rights", "note", "not what operators do", "+hkeys", "for operators: ")
+        operators = self.least(findings, "rights")
+        self.assertEqual(sorted(operators), self.documented("fleet-operator"))
+        server.cli("ACL", "SETUSER", "ops", "on", f">{SECRET}", *operators)
+        findings = self.doctor(server.url.replace("//", f"//ops:{SECRET}@"), code=PROBLEM)
+        self.expect(findings, "rights", "problem", "; what operators do it may", "+subscribe")
+        server.cli("ACL", "SETUSER", "both", "on", f">{SECRET}", *hosts, *operators)
+        findings = self.doctor(server.url.replace("//", f"//both:{SECRET}@"), code=FINE)
+        self.expect(findings, "rights", "fine", "hosts and operators")
+
+    def test_what_each_command_of_an_operator_needs(self):
+        """The table of fleet-doctor.md: without one of a command's rights it is refused, with them done."""
+        server = self.redis()
+        url = server.url.replace("//", f"//ops:{SECRET}@") + "/1"
+        self.run_program("fleet", "force-open", server.url + "/1", "pay", "--create", "--reason", "x")
+        commands = {"status": (["status"], ["status", "pay"]), "audit": (["audit"],),
+                    "orders": (["force-open", "pay", "--reason", "x"],
+                               ["disable", "pay", "--reason", "x"],
+                               ["release", "pay", "--reason", "x"])}
+        operators = [r for r in self.documented("fleet-operator") if r.startswith("+")]
+        path = os.path.join(ROOT, "docs", "design", "fleet-doctor.md")
+        with open(path, encoding="utf-8") as f:
+            table = dict(re.findall(r"(?m)^\| (status|audit|orders) \| ([+a-z| \\]+) \|$", f.read()))
+        def done(command):
+            server.cli("SCRIPT", "FLUSH")
+            return {self.run_program("fleet", words[0], url, *words[1:]).returncode
+                    for words in commands[command]} == {FINE}
+        everything = set()
+        for command in commands:
+            needs = table[command].replace("\\", "").split()
+            everything |= set(needs)
+            server.cli("ACL", "SETUSER", "ops", "reset", "on", f">{SECRET}", "~swg1:{default:*", *needs)
+            self.assertTrue(done(command), command)
+            for right in needs:
+                server.cli("ACL", "SETUSER", "ops", right.replace("+", "-"))
+                self.assertFalse(done(command), f"{command} without {right}")
+                server.cli("ACL", "SETUSER", "ops", right)
+        self.assertEqual(set(operators) - everything, {"+publish"})  # a hint, and no more
 
     def test_a_user_of_the_namespace_alone_is_enough(self):
         rules = ["~swg1:{shop:*", "resetchannels", "&swg1:{shop:*", "+@all"]
@@ -255,7 +311,7 @@ class Rights(DoctorTest):
                     "rename-command")
 
     def test_every_command_of_the_scripts_is_tried(self):
-        folder = os.path.join(os.path.dirname(__file__), "..", "..", "src", "fleet")
+        folder = os.path.join(ROOT, "src", "fleet")
         used = set()
         for name in ("prelude", "sync", "admin"):
             with open(f"{folder}/lua/{name}.lua", encoding="utf-8") as f:

@@ -18,6 +18,8 @@ import redis_lab
 FINE, FAILED, USAGE, FALSE, NOBODY, NO_CIRCUIT, FORBIDDEN = range(7)
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
+NO_TRIP = "|0" * 8  # nor a cause
+
 
 class OperatorTest(lab.LiveTest):
     def setUp(self):
@@ -119,7 +121,7 @@ class Orders(OperatorTest):
                 capture_output=True, text=True, timeout=lab.DEADLINE_S)
             self.assertEqual(done.returncode, FINE, done.stderr)
             self.assertNotIn("hunter2", done.stdout + done.stderr)
-            undo = re.match("undo: (.*)\n  .*SWITCHGEAR_REDIS_PASSWORD", done.stderr).group(1)
+            undo = re.search("(?m)^undo: (.*)\n  .*SWITCHGEAR_REDIS_PASSWORD", done.stderr).group(1)
             self.paste(undo, SWITCHGEAR_REDIS_PASSWORD="hunter2")
             actions = json.loads(self.run_program(
                 "fleet", "audit", url, "--space", "shop", "--ca", f"{folder}/ca.pem",
@@ -132,10 +134,10 @@ class Orders(OperatorTest):
         done = self.fleet("force-open", "mailer", "--create", "--for", "5m", "--reason", "x")
         self.assertRegex(done.stdout, rf"^mailer\tforced_open\t{TIME}\t\d+\n$")
         self.assertRegex(done.stderr,
-                         r"^undo: switchgear fleet release .* mailer --reason 'undo: x'\n$")
+                         r"(?m)^undo: switchgear fleet release .* mailer --reason 'undo: x'\n$")
         rows = self.fleet("status").stdout.splitlines()
         self.assertEqual(len(rows), 1)
-        self.assertEqual(len(rows[0].split("\t")), 28)
+        self.assertEqual(len(rows[0].split("\t")), 30)
         self.assertRegex(rows[0], rf"^mailer\tforced_open\t{TIME}\t{TIME}\t0\t0\t")
 
     def test_on_a_terminal(self):
@@ -186,9 +188,9 @@ class Orders(OperatorTest):
         self.make("payments")
         slow = redis_lab.Proxy(self.redis.port, lambda said: time.sleep(0.5) or said)
         self.addCleanup(slow.close)
-        # looking takes 1.5 s, ordering 1 s: each is in time, both are not
-        self.fleet("disable", "payments", "--reason", "x", "--timeout", "2s", "--shards", "16",
-                   url=slow.url, code=FAILED)
+        # looking takes 2.5 s, ordering 1.5 s: each is in time, both are not
+        self.fleet("disable", "payments", "--reason", "x", "--timeout", "3500ms", url=slow.url,
+                   code=FAILED)
 
     def test_a_closed_stdout_is_no_connection(self):
         self.make("payments")
@@ -314,13 +316,61 @@ class Status(OperatorTest):
         self.assertEqual((circuits[0]["since"], circuits[0]["epoch"]), (None, 0))
         self.assertEqual(self.json("status", "payments")["circuits"][0]["window"]["calls"], 14)
 
+    def server_us(self):
+        seconds, us = self.redis.cli("TIME").split()
+        return int(seconds) * 1000000 + int(us)
+
+    def store(self, circuit, state, until_us=0):
+        """A circuit of shard 11 whose lease is a minute, its ramp ten."""
+        self.redis.cli("HSET", "swg1:{default:11}:m", "v", "1")
+        self.redis.cli("HSET", "swg1:{default:11}:st", circuit, f"4096|{state}|{until_us}|0" + NO_TRIP)
+        self.redis.cli("HSET", "swg1:{default:11}:c", circuit,
+                       "1|10000000|20|50|0|2|1000|3|3|2|12|60000000|60000000|60000000|600000000|0")
+
+    def until(self, circuit, field):
+        """That field of it as server's us, or None; and what a terminal shows."""
+        told = self.json("status", circuit)["circuits"][0][field]
+        row = self.fleet("status", circuit).stdout.rstrip("\n").split("\t")
+        self.assertEqual(row[{"holdoff_until": 20, "ramp_until": 21}[field]], told or "-")
+        shown = self.on_a_terminal("fleet", "status", self.redis.url, circuit, LC_ALL="C.UTF-8",
+                                   NO_COLOR="1")
+        at = told and datetime.strptime(told, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
+        return at and round(at * 1000), shown
+
+    def test_hold_off(self):
+        since = self.server_us() // 1000
+        for state, until_us in ((2, 0), (1, since * 1000 - 1)):
+            self.store("payments", state, until_us)
+            self.redis.cli("HSET", "swg1:{default:11}:m", "since", str(since * 1000))
+            until, shown = self.until("payments", "holdoff_until")
+            self.assertEqual(until, since + 60000)
+            self.assertIn("hold-off until 20", shown)
+        self.store("payments", 1, (since + 70000) * 1000)  # open beyond the hold-off
+        self.assertNotIn("hold-off", self.until("payments", "holdoff_until")[1])
+        for state, begun in ((0, since), (3, since), (2, since - 61000), (2, 0)):
+            self.store("payments", state)
+            self.redis.cli("HSET", "swg1:{default:11}:m", "since", str(begun * 1000))
+            until, shown = self.until("payments", "holdoff_until")
+            self.assertEqual((until, "hold-off" in shown), (None, False))
+
+    def test_ramp(self):
+        closed = self.server_us() // 1000
+        self.store("payments", 0, closed * 1000)
+        until, shown = self.until("payments", "ramp_until")
+        self.assertEqual(until, closed + 600000)
+        self.assertRegex(shown, r"ramp: a growing share of the calls, all of them in (10m|9m\d+s)\n")
+        for state, at in ((0, closed - 601000), (0, 0), (2, closed)):
+            self.store("payments", state, at * 1000)
+            until, shown = self.until("payments", "ramp_until")
+            self.assertEqual((until, "ramp" in shown), (None, False))
+
     def test_values_of_others(self):
         self.redis.cli("HSET", "swg1:{default:0}:m", "v", "1")
         self.redis.cli("HSET", "swg1:{default:0}:st", "x", "open")
         done = self.fleet("status", code=FAILED)
         self.assertIn("not the fleet's", done.stderr)
         self.redis.cli("DEL", "swg1:{default:0}:st")
-        self.redis.cli("HSET", "swg1:{default:0}:st", "a\nb", "4096|0|0|0|0|0|0|0|0|0|0|0", "ok", "4096|0|0|0|0|0|0|0|0|0|0|0")
+        self.redis.cli("HSET", "swg1:{default:0}:st", "a\nb", "4096|0|0|0" + NO_TRIP, "ok", "4096|0|0|0" + NO_TRIP)
         self.assertEqual([c["circuit"] for c in self.json("status")["circuits"]], ["ok"])
         self.redis.cli("LPUSH", "swg1:{default:0}:a", "1|4096|x|0|3|1|w\x1b[2J|r")
         done = self.fleet("audit", code=FAILED)
@@ -332,6 +382,60 @@ class Status(OperatorTest):
                               capture_output=True, timeout=lab.DEADLINE_S, check=False)
         self.assertEqual(done.returncode, NOBODY)
         self.assertEqual(json.loads(done.stdout)["url"], "unix:///nowhere/?")
+
+
+class Doubt(OperatorTest):
+    """What works may have looked in the wrong place: said on stderr, with the way out."""
+
+    def hosts(self, shards):
+        for shard in range(shards):
+            self.redis.cli("HSET", f"swg1:{{default:{shard}}}:m", "v", "1")
+            self.redis.cli("ZADD", f"swg1:{{default:{shard}}}:r", "99999999999999999", "a")
+
+    def said(self, *words, shown):
+        done = self.fleet(*words)
+        names = [line.split("\t")[0] for line in done.stdout.splitlines()]
+        if words[0] == "status":
+            self.assertEqual(names, shown)
+        self.assertLessEqual(done.stderr.count("\n"), 1)
+        return done.stderr
+
+    def test_other_shards_than_hosts_use(self):
+        self.make("payments")
+        self.hosts(16)
+        for words in (["status"], ["status", "payments"], ["audit"], ["status", "--shards", "16"]):
+            self.assertEqual(self.said(*words, shown=["payments"]), "")
+        for words in (["status"], ["audit"]):
+            self.assertIn("hosts use 16 shards, not 8:",
+                          self.said(*words, "--shards", "8", shown=[]))
+        self.assertIn("say 16", self.said("status", "--shards", "32", shown=["payments"]))
+        for command in (["status"], ["force-open", "--reason", "x"]):
+            done = self.fleet(command[0], "payments", *command[1:], "--shards", "8", code=NO_CIRCUIT)
+            self.assertIn("hosts use 16 shards, not 8:", done.stderr)
+
+    def test_other_shards_than_are_stored(self):
+        self.make("payments")
+        said = self.said("status", "--shards", "8", shown=[])
+        self.assertIn("in shards up to number 11, and only 8 shards are looked at", said)
+
+    def test_a_namespace_with_nothing_in_it(self):
+        self.assertIn("nothing is stored in namespace default: no host has been there\n",
+                      self.said("status", shown=[]))
+        self.make("payments")
+        for words in (["status"], ["audit"]):
+            self.assertIn("namespace defualt: no host has been there; there is (.space, --space) "
+                          "default\n", self.said(*words, "--space", "defualt", shown=[]))
+
+    def test_a_circuit_in_two_shards(self):
+        self.make("payments")
+        self.hosts(16)
+        self.redis.cli("HSET", "swg1:{default:3}:st", "payments", "4096|1|0|0" + NO_TRIP)
+        for words, shown in (([], ["payments"] * 2), (["payments"], ["payments"])):
+            self.assertIn("payments is in shard 3, where hosts that use 16 shards do not look: "
+                          "theirs is 11", self.said("status", *words, shown=shown))
+        self.redis.cli("DEL", "swg1:{default:3}:st")
+        self.redis.cli("ZADD", "swg1:{default:5}:x:payments", "1", "a")
+        self.assertIn("payments is in shard 5", self.said("status", "payments", shown=["payments"]))
 
 
 class Several(OperatorTest):

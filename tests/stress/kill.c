@@ -382,6 +382,53 @@ START_TEST(nobody_is_harmed_by_a_death_at_any_point)
 }
 END_TEST
 
+/* Killed while it claims the panel, keeps it, gives it back, and takes it over: whoever comes next
+ * has it at once, whether or not the dead was reaped, and one who lives is not driven out. */
+static void claim_over_and_over(const stage *g)
+{
+    swg_panel *panel;
+    uint64_t claim;
+    swg_panel_attach(&panel, g->memory, g->bytes);
+    for (int i = 0; i < 2; i++) {
+        swg_gate_claim(panel, NOW, &claim);
+        swg_gate_keep(panel, claim, NOW + MS);
+        swg_gate_release(panel, claim);
+    }
+    swg_gate_claim(panel, NOW, &claim);
+    _exit(0);
+}
+
+START_TEST(a_claim_does_not_outlive_its_holder)
+{
+    static const scene quiet = {"claims", &plain, nothing, NULL, NULL};
+    bool killed = true;
+    for (long point = 0; killed; point++) {
+        int status;
+        uint64_t claim, other;
+        const stage g = set_up(&quiet);
+        swg_panel *panel = g.panel;
+        const pid_t pid = fork();
+        if (pid == 0) {
+            points_left = point;
+            claim_over_and_over(&g);
+        }
+        waitpid(pid, &status, 0);
+        killed = WIFSIGNALED(status);
+        if (_i == 1) {
+            swg_panel_reap(panel, NOW);
+        }
+        ck_assert_int_eq(swg_gate_owner(panel, NOW, NULL), 0);
+        ck_assert_int_eq(swg_gate_claim(panel, NOW, &claim), SWG_OK);
+        ck_assert_int_eq(swg_gate_claim(panel, NOW, &other), SWG_EBUSY);
+        ck_assert_int_ge(swg_panel_reap(panel, NOW), 0);
+        ck_assert_int_eq(swg_gate_keep(panel, claim, NOW), SWG_OK);
+        ck_assert_int_eq(swg_gate_owner(panel, NOW, NULL), getpid());
+        swg_panel_close(&panel);
+        munmap(g.memory, g.bytes);
+    }
+}
+END_TEST
+
 /* POSIX shared memory: killed while creating or joining, the next one must get in. */
 START_TEST(a_panel_opens_after_a_death_while_opening)
 {
@@ -418,6 +465,7 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_loop_test(all, nobody_is_harmed_by_a_death_at_any_point, 0,
                         (int)(sizeof(scenes) / sizeof(scenes[0])));
+    tcase_add_loop_test(all, a_claim_does_not_outlive_its_holder, 0, 2);
     tcase_add_test(all, a_panel_opens_after_a_death_while_opening);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
