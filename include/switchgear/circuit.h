@@ -67,13 +67,13 @@ typedef struct swg_snapshot {
     uint64_t slow;
     uint64_t stale;                       /* outcomes of an earlier epoch, which decided nothing */
     uint64_t rejected[SWG_VERDICT_COUNT]; /* by enum swg_verdict */
-    uint64_t would_reject[SWG_VERDICT_COUNT]; /* the same, in a dry run */
-    uint64_t transitions[SWG_CAUSE_COUNT];    /* by enum swg_cause */
-    int64_t state_ns[SWG_STATE_COUNT];        /* time spent in each state so far */
-    int64_t last_outcome_ns;                  /* 0: none yet */
-    uint64_t config_conflicts;                /* openers that asked for another configuration */
-    swg_circuit_config config;                /* in force, defaults resolved */
-    uint32_t config_room[43];                 /* what the configuration may grow into */
+    uint64_t would_reject[SWG_VERDICT_COUNT];   /* the same, in a dry run */
+    uint64_t transitions[SWG_CAUSE_HOST_COUNT]; /* by enum swg_cause */
+    int64_t state_ns[SWG_STATE_COUNT];          /* time spent in each state so far */
+    int64_t last_outcome_ns;                    /* 0: none yet */
+    uint64_t config_conflicts;                  /* openers that asked for another configuration */
+    swg_circuit_config config;                  /* in force, defaults resolved */
+    uint32_t config_room[43];                   /* what the configuration may grow into */
     uint32_t inflight_limit;    /* in force now: inflight_max, or what it adapted to; 0: none */
     uint32_t shed_pct;          /* share of calls shed now, rounded up */
     uint64_t retries;           /* granted, hedges included */

@@ -336,7 +336,10 @@ typedef struct swg_fleet_circuit_snapshot {
     int64_t quarantine_ns;
     uint32_t revision;      /* of the limits in force, as far as we know; 0: the defaults */
     uint32_t limits_differ; /* 1: ours are others */
-    uint64_t reserved[3];
+    uint32_t cause; /* enum swg_cause: why it came to this state; of no history 0. One that a newer
+                       client told Redis is "unknown" to swg_cause_name() */
+    uint32_t reserved_cause;
+    uint64_t reserved[2];
 } swg_fleet_circuit_snapshot;
 
 #ifndef __cplusplus

@@ -106,6 +106,17 @@ const char *swg_fleet_severity_name(swg_fleet_severity severity);
 
 /* ---- what does it hold? -------------------------------------------------------------------- */
 
+/* What a circuit was judged by when it last opened by itself, as the sums of that moment: those of
+ * all hosts, capped for each. Kept while it probes and opens again, and after it closed. */
+typedef struct swg_fleet_trip {
+    uint32_t cause; /* enum swg_cause: FAILURE_RATE, SLOW_RATE or VOTES. NONE: it never opened so,
+                       or an order came since, or it opened where these data were not (CLAIM) */
+    uint32_t bad;   /* reporters over a limit by themselves */
+    uint32_t open;  /* reporters whose own breaker was open */
+    uint32_t reporters; /* with calls in their window, or an open breaker */
+    uint64_t calls, failures, slow;
+} swg_fleet_trip;
+
 /* A circuit as Redis holds it. Read with several commands, a moment apart. Times are milliseconds
  * since 1970 of the server's clock. */
 typedef struct swg_fleet_status {
@@ -132,12 +143,14 @@ typedef struct swg_fleet_status {
     uint32_t leases;                                /* HALF_OPEN: probes out */
     uint32_t probes[3];                             /* HALF_OPEN: failed, passed, lost */
     uint32_t quarantined;                           /* reporters */
-    uint32_t reserved0;
+    uint32_t cause; /* enum swg_cause: why it came to its state; 0: no transition ever. Above what
+                       we know: a newer library's */
     int64_t holdoff_until_ms; /* OPEN, HALF_OPEN: until then no probe is granted, since leases of
                            before a restart or failover may live; 0: no hold-off */
     int64_t
         ramp_until_ms; /* CLOSED: until then only a share of the calls is admitted; 0: no ramp */
     uint32_t reserved[2];
+    swg_fleet_trip trip;
 } swg_fleet_status;
 
 /* Reads the circuits of these names, in this order, or with `count` 0 all of them, by name.

@@ -25,7 +25,12 @@ extern "C" {
 /* swg_event.scope: whose transition is it? */
 typedef enum swg_scope {
     SWG_SCOPE_HOST = 0,
-    SWG_SCOPE_FLEET = 1,     /* the fleet's view of a circuit; epoch is the fleet's */
+    SWG_SCOPE_FLEET = 1, /* the fleet's view of a circuit; epoch is the fleet's. With FAILURE_RATE
+                            and SLOW_RATE calls, failures and slow are the fleet's, capped for each
+                            host, by which it was judged. With VOTES calls are the hosts that
+                            report, failures those whose own breaker is open. With any other cause
+                            they are this host's share. PROBES_FAILED has fail_limit as limit,
+                            OVERRIDE is an operator's order, CLOSED included */
     SWG_SCOPE_FLEET_MODE = 2 /* a shard's mode: from, to are enum swg_fleet_mode; no circuit */
 } swg_scope;
 

@@ -109,8 +109,15 @@ typedef enum swg_override {
     X(SWG_CAUSE_PROBES_SLOW, 8, "probes_slow")     /* half-open -> open; limit: slow_pct */        \
     X(SWG_CAUSE_RESET, 9, "reset")                 /* swg_circuit_reset */                         \
     X(SWG_CAUSE_OVERRIDE, 10, "override") /* no transition: an override was set or lifted */       \
-    X(SWG_CAUSE_FLEET, 11, "fleet")       /* closed with the fleet, whose probes passed */
-#define SWG_CAUSE_COUNT 12
+    X(SWG_CAUSE_FLEET, 11, "fleet")       /* closed with the fleet, whose probes passed */         \
+    /* Of the fleet alone (SWG_SCOPE_FLEET in gate.h, which says what else the others mean there)  \
+     */                                                                                            \
+    X(SWG_CAUSE_VOTES, 12, "votes")             /* hosts' own breakers are open; limit: quorum */  \
+    X(SWG_CAUSE_CLAIM, 13, "claim")             /* a host knew more than Redis, which lost data */ \
+    X(SWG_CAUSE_PROBES_LOST, 14, "probes_lost") /* half-open -> open; limit: expiry_limit */       \
+    X(SWG_CAUSE_OVERRIDE_ENDED, 15, "override_ended") /* the time of an order is over */
+#define SWG_CAUSE_COUNT 16
+#define SWG_CAUSE_HOST_COUNT 12 /* of a circuit's own breaker */
 
 typedef enum swg_cause {
 #define SWG_X(name, value, text) name = value,

@@ -51,6 +51,15 @@ const char *evidence_text(char *text, const swg_event *event)
     case SWG_CAUSE_PROBES_SLOW:
         probes_text(text, event, event->slow, "were slow");
         break;
+    case SWG_CAUSE_VOTES:
+        snprintf(text, EVIDENCE_MAX, "%u of %u own breakers open", event->failures, event->calls);
+        break;
+    case SWG_CAUSE_CLAIM:
+        snprintf(text, EVIDENCE_MAX, "its hosts knew, Redis did not");
+        break;
+    case SWG_CAUSE_PROBES_LOST:
+        snprintf(text, EVIDENCE_MAX, "probes were lost (limit %u)", event->limit);
+        break;
     default:
         snprintf(text, EVIDENCE_MAX, "%s", swg_cause_name((swg_cause)event->cause));
     }

@@ -71,18 +71,18 @@ static const char *mode_text(swg_fleet_mode from, swg_fleet_mode to)
     return "looking for the fleet";
 }
 
+/* Of its probes an instance knows its own share; what the fleet was judged by is everybody's. */
 static void fleet_text(char text[EVIDENCE_MAX], const swg_event *event)
 {
-    bool probed = event->from == SWG_HALF_OPEN;
-    if (event->to == SWG_OPEN && !probed)
-        snprintf(text, EVIDENCE_MAX, "the fleet opened; its own share: %u of %u failed",
-                 event->failures, event->calls);
-    else if (event->to == SWG_HALF_OPEN)
+    char why[EVIDENCE_MAX];
+    if (event->cause == SWG_CAUSE_PROBES_PASSED || event->cause == SWG_CAUSE_PROBES_FAILED)
+        snprintf(text, EVIDENCE_MAX, "the fleet's probes %s; its own share: %u of %u passed",
+                 event->cause == SWG_CAUSE_PROBES_PASSED ? "passed" : "failed",
+                 event->calls - event->failures, event->calls);
+    else if (event->cause == SWG_CAUSE_WAIT_OVER)
         snprintf(text, EVIDENCE_MAX, "the wait is over, the fleet probes");
     else
-        snprintf(text, EVIDENCE_MAX, "%s; its own share: %u of %u passed",
-                 event->to == SWG_OPEN ? "the fleet's probes failed" : "the fleet's probes passed",
-                 event->calls - event->failures, event->calls);
+        snprintf(text, EVIDENCE_MAX, "the fleet's: %.140s", evidence_text(why, event));
 }
 
 const char *fleet_event_text(char text[EVIDENCE_MAX], const swg_event *event)

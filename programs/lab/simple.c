@@ -213,7 +213,7 @@ static void conclude(simple *s)
     out *o = &s->out;
     swg_snapshot snap = snapshot(s);
     uint64_t opened = 0;
-    for (int cause = 0; cause < SWG_CAUSE_COUNT; cause++)
+    for (int cause = 0; cause < SWG_CAUSE_HOST_COUNT; cause++)
         opened += snap.transitions[cause];
     out_line(o, "%s", "");
     out_line(o, "%s%s%s", out_paint(o, OUT_BOLD), "  In numbers, as the circuit counted them",

@@ -14,7 +14,6 @@ typedef struct view {
     const pending *first;
     unsigned calls, failures; /* of all who took it */
     int members;              /* who did */
-    int open;                 /* own breakers that were */
     int own_closed;           /* that closed with it */
     char who[96];             /* "(B first, A 4 ms, C 11 ms" */
 } view;
@@ -52,15 +51,6 @@ static void tell_own(lab *l, view *v, const pending *heard)
     }
 }
 
-static void count_open(view *v)
-{
-    const world *w = v->first->member->world;
-    for (int i = 0; i < STAGE_INSTANCES; i++) {
-        const standing *s = &w->instances[i].standing;
-        v->open += s->own != SWG_CLOSED && s->own_since_ns <= v->first->event.at_ns;
-    }
-}
-
 /* An instance that hears of it much later is told apart. */
 static void gather(lab *l, int at, view *v)
 {
@@ -73,7 +63,6 @@ static void gather(lab *l, int at, view *v)
         add_member(v, p);
         tell_own(l, v, p);
     }
-    count_open(v);
 }
 
 static const char *why(char text[EVIDENCE_MAX], const view *v)
@@ -90,7 +79,7 @@ static const char *why(char text[EVIDENCE_MAX], const view *v)
     else if (e->to == SWG_CLOSED)
         snprintf(text, EVIDENCE_MAX, "closed");
     else
-        snprintf(text, EVIDENCE_MAX, "%d of %d own breakers open", v->open, STAGE_INSTANCES);
+        evidence_text(text, e);
     return text;
 }
 

@@ -306,7 +306,8 @@ static const cli_command commands[] = {
                    "that see it bad, whose own breaker is open; calls, failures, slow ones, local "
                    "failures; probes out, passed, failed, lost; quarantined, revision, epoch, "
                    "shard; until when no probe is granted (hold-off), until when calls ramp "
-                   "up. " PASSWORD,
+                   "up; cause; cause, calls, failures, slow ones, hosts that were bad, had "
+                   "their own breaker open, reported when it last opened by itself. " PASSWORD,
         .exits = {EXITS, [CLI_FAILED] = FAILED,
                   [CLI_NO_CIRCUIT] = "a circuit that was named is not known; none is shown"},
         .example = "switchgear fleet status redis://10.0.0.5:6379 payments",

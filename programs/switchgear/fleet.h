@@ -48,6 +48,21 @@ typedef struct fleet_circuits {
 } fleet_circuits;
 int fleet_read(fleet *f, fleet_circuits *circuits, const char *const *names, size_t count);
 
+/* For each circuit that is as it is by an order, or by its end, that order, by index; who is ""
+ * where the audit has no such order any more. NULL: there is none, or the audit cannot be read. */
+swg_fleet_action *fleet_read_orders(fleet *f, const fleet_circuits *circuits);
+
+/* Why a circuit is not closed, one line; "" for one that is. `order` may be NULL. */
+enum { FLEET_WHY_MAX = 320 };
+const char *fleet_why(char text[FLEET_WHY_MAX], const swg_fleet_status *s,
+                      const swg_fleet_action *order);
+
+/* The same as values, each after a tab: cause; cause, calls, failures, slow, bad, open and
+ * reporting of the trip. */
+void fleet_print_why(const swg_fleet_status *s);
+json_t *fleet_trip_json(const swg_fleet_trip *trip);
+json_t *fleet_order_json(const swg_fleet_action *order);
+
 /* Says that there is no such circuit, and which is like it; CLI_NO_CIRCUIT. */
 int fleet_no_circuit(fleet *f, const char *name);
 

@@ -75,20 +75,22 @@ static void show_head(out *o, int width)
              out_paint(o, OUT_PLAIN));
 }
 
-static void show(out *o, int width, const swg_fleet_status *s)
+static void show(out *o, int width, const swg_fleet_status *s, const swg_fleet_action *order)
 {
-    char since[FLEET_TIME_MAX], until[FLEET_TIME_MAX], note[NOTE_MAX];
+    char since[FLEET_TIME_MAX], until[FLEET_TIME_MAX], note[NOTE_MAX], why[FLEET_WHY_MAX];
     out_line(o, "%s%s%s %-*s  %-9s  %-24s  %-24s  %9u  %7llu  %6llu  %5llu",
              out_paint(o, fleet_state_style(s->state)), fleet_state_sign(s->state),
              out_paint(o, OUT_PLAIN), width, s->name, fleet_state_word(s->state),
              fleet_time(since, s->since_ms), fleet_time(until, s->until_ms), s->reporters,
              (unsigned long long)s->calls, (unsigned long long)s->failures,
              (unsigned long long)s->slow);
+    if (fleet_why(why, s, order)[0])
+        out_line(o, "%*swhy: %s", width + 4, "", why);
     if (note_of(note, s)[0])
         out_line(o, "%*s%s", width + 4, "", note);
 }
 
-static void show_all(fleet *f, const fleet_circuits *c)
+static void show_all(fleet *f, const fleet_circuits *c, const swg_fleet_action *orders)
 {
     int width = 7;
     for (size_t i = 0; i < c->count; i++) {
@@ -103,7 +105,7 @@ static void show_all(fleet *f, const fleet_circuits *c)
     }
     show_head(&f->out, width);
     for (size_t i = 0; i < c->count; i++)
-        show(&f->out, width, &c->all[i]);
+        show(&f->out, width, &c->all[i], orders ? &orders[i] : NULL);
 }
 
 /* ---- values -------------------------------------------------------------------------------- */
@@ -119,7 +121,7 @@ static void print(const swg_fleet_status *s)
     char since[FLEET_TIME_MAX], until[FLEET_TIME_MAX], revision[16];
     char holdoff[FLEET_TIME_MAX], ramp[FLEET_TIME_MAX];
     printf("%s\t%s\t%s\t%s\t%u\t%u\t%u\t%u\t%llu\t%llu\t%llu\t%llu\t%u\t%u\t%u\t%u\t%u\t%s\t%llu\t%"
-           "u\t%s\t%s\n",
+           "u\t%s\t%s",
            s->name, swg_fleet_state_name((swg_fleet_state)s->state), fleet_time(since, s->since_ms),
            fleet_time(until, s->until_ms), s->backoff, s->reporters, s->bad, s->open,
            (unsigned long long)s->calls, (unsigned long long)s->failures,
@@ -127,6 +129,8 @@ static void print(const swg_fleet_status *s)
            s->probes[1], s->probes[0], s->probes[2], s->quarantined, revision_of(revision, s),
            (unsigned long long)s->epoch, s->shard, fleet_time(holdoff, s->holdoff_until_ms),
            fleet_time(ramp, s->ramp_until_ms));
+    fleet_print_why(s);
+    putchar('\n');
 }
 
 static json_t *limits(const swg_fleet_status *s)
@@ -137,11 +141,11 @@ static json_t *limits(const swg_fleet_status *s)
                      "slow_pct", s->slow_pct, "quorum", s->quorum);
 }
 
-static json_t *object(const swg_fleet_status *s)
+static json_t *object(const swg_fleet_status *s, const swg_fleet_action *order)
 {
     return json_pack(
         "{s:s, s:s, s:i, s:I, s:o, s:o, s:i, s:{s:i, s:i, s:i}, s:{s:I, s:I, s:I, s:I}, "
-        "s:{s:i, s:i, s:i, s:i}, s:i, s:o, s:o, s:o}",
+        "s:{s:i, s:i, s:i, s:i}, s:i, s:o, s:o, s:o, s:s, s:o, s:o}",
         "circuit", s->name, "state", swg_fleet_state_name((swg_fleet_state)s->state), "shard",
         s->shard, "epoch", (json_int_t)s->epoch, "since", fleet_time_json(s->since_ms), "until",
         fleet_time_json(s->until_ms), "backoff", s->backoff, "reporters", "reporting", s->reporters,
@@ -150,14 +154,15 @@ static json_t *object(const swg_fleet_status *s)
         (json_int_t)s->local_failures, "probes", "out", s->leases, "passed", s->probes[1], "failed",
         s->probes[0], "lost", s->probes[2], "quarantined", s->quarantined, "limits", limits(s),
         "holdoff_until", fleet_time_json(s->holdoff_until_ms), "ramp_until",
-        fleet_time_json(s->ramp_until_ms));
+        fleet_time_json(s->ramp_until_ms), "cause", swg_cause_name((swg_cause)s->cause), "trip",
+        fleet_trip_json(&s->trip), "order", fleet_order_json(order));
 }
 
-static void print_all_json(const fleet *f, const fleet_circuits *c)
+static void print_all_json(const fleet *f, const fleet_circuits *c, const swg_fleet_action *orders)
 {
     json_t *circuits = json_array();
     for (size_t i = 0; i < c->count; i++)
-        json_array_append_new(circuits, object(&c->all[i]));
+        json_array_append_new(circuits, object(&c->all[i], orders ? &orders[i] : NULL));
     fleet_print_json(json_pack(
         "{s:s, s:o, s:s, s:o, s:o}", "schema", "switchgear.fleet.status/1", "url",
         fleet_text_json(f->url), "space", f->redis.space ? f->redis.space : "default", "time",
@@ -177,12 +182,14 @@ static const char *unknown_of(const fleet_circuits *c)
 
 static void show_form(fleet *f, const fleet_circuits *c)
 {
+    swg_fleet_action *orders = f->form == FLEET_TSV ? NULL : fleet_read_orders(f, c);
     if (f->form == FLEET_TABLE)
-        show_all(f, c);
+        show_all(f, c, orders);
     for (size_t i = 0; f->form == FLEET_TSV && i < c->count; i++)
         print(&c->all[i]);
     if (f->form == FLEET_JSON)
-        print_all_json(f, c);
+        print_all_json(f, c, orders);
+    free(orders);
 }
 
 int fleet_status_run(const cli_args *args)

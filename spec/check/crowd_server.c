@@ -18,6 +18,13 @@ static json_t *row(const char *circuit, const int64_t *number, int count)
     return list;
 }
 
+static json_t *trip_json(const struct swg_step_trip *t)
+{
+    return json_sprintf("%d|%lld|%lld|%lld|%lld|%lld|%lld", t->cause, (long long)t->n,
+                        (long long)t->f, (long long)t->s, (long long)t->bad, (long long)t->votes,
+                        (long long)t->reporters);
+}
+
 static json_t *offer_row(const struct swg_step_offer *o)
 {
     char text[400];
@@ -44,9 +51,11 @@ static json_t *reply_json(const struct swg_step_reply *r)
     }
     for (int i = 0; i < r->views; i++) {
         const struct swg_step_view *v = &r->view[i];
-        const int64_t n[] = {v->epoch, v->state, v->remaining, v->age, v->backoff};
+        const int64_t n[] = {v->epoch, v->state, v->remaining, v->age, v->backoff, v->cause};
+        json_t *view = row(v->circuit, n, 6);
 
-        json_array_append_new(views, row(v->circuit, n, 5));
+        json_array_append_new(view, trip_json(&v->trip));
+        json_array_append_new(views, view);
     }
     for (int i = 0; i < r->offers; i++)
         json_array_append_new(offers, offer_row(&r->offer[i]));

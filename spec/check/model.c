@@ -145,6 +145,14 @@ static void view(struct difference *d, const struct swg_step_view *expected,
         d->late = expected->age - seen->age;
     NUMBER(age);
     NUMBER(backoff);
+    NUMBER(cause);
+    NUMBER(trip.cause);
+    NUMBER(trip.n);
+    NUMBER(trip.f);
+    NUMBER(trip.s);
+    NUMBER(trip.bad);
+    NUMBER(trip.votes);
+    NUMBER(trip.reporters);
 }
 
 static void offer(struct difference *d, const struct swg_step_offer *expected,

@@ -64,6 +64,25 @@ static void grant(struct reader *r, const json_t *row, struct swg_step_grant *g)
     g->quarantine = number(r, row, 6, "quarantine");
 }
 
+/* "cause|n|f|s|bad|votes|reporters" */
+static void trip(struct reader *r, const json_t *row, struct swg_step_trip *t)
+{
+    int64_t v[7];
+    const char *at = leaf(r, row, 7, "evidence");
+
+    for (int i = 0; i < 7; i++) {
+        const size_t digits = strspn(at, "0123456789");
+
+        if (digits < 1 || digits > 16 || at[digits] != (i < 6 ? '|' : '\0')) {
+            refuse(r, "evidence");
+            return;
+        }
+        v[i] = strtoll(at, NULL, 10);
+        at += digits + 1;
+    }
+    *t = (struct swg_step_trip){(int)v[0], v[1], v[2], v[3], v[4], v[5], v[6]};
+}
+
 static void view(struct reader *r, const json_t *row, struct swg_step_view *v)
 {
     name(r, row, v->circuit);
@@ -72,6 +91,8 @@ static void view(struct reader *r, const json_t *row, struct swg_step_view *v)
     v->remaining = number(r, row, 3, "remaining");
     v->age = number(r, row, 4, "age");
     v->backoff = (int)number(r, row, 5, "backoff");
+    v->cause = (int)number(r, row, 6, "cause");
+    trip(r, row, &v->trip);
     if (v->state < 0 || v->state >= SWG_STEP_STATES)
         refuse(r, "state");
 }
@@ -137,7 +158,7 @@ static void lists(struct reader *r, const json_t *reply, struct answer *a)
     a->grant = calloc(json_array_size(grants) + 1, sizeof *a->grant);
     for (r->row = 0; r->row < json_array_size(grants); r->row++)
         grant(r, json_array_get(grants, r->row), &a->grant[a->grants++]);
-    views = rows(r, reply, 7, "view", 6);
+    views = rows(r, reply, 7, "view", 8);
     a->view = calloc(json_array_size(views) + 1, sizeof *a->view);
     for (r->row = 0; r->row < json_array_size(views); r->row++)
         view(r, json_array_get(views, r->row), &a->view[a->views++]);

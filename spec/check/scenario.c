@@ -147,17 +147,18 @@ void set_number(json_t *row, size_t i, int64_t value)
 /* The server says that the circuit is in a new epoch. */
 void pretend(json_t *reply, int64_t of_epoch, int of_state)
 {
-    char text[5][24];
-    int64_t n[5] = {of_epoch, of_state, of_state == SWG_STEP_OPEN ? 300000 : 0, -1, 0};
+    char text[6][24];
+    int64_t n[6] = {of_epoch, of_state, of_state == SWG_STEP_OPEN ? 300000 : 0, -1, 0, 0};
     json_t *row = json_array();
 
     json_array_append_new(row, json_string("payments"));
     if (of_state == SWG_STEP_CLOSED)
         n[3] = 0;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         snprintf(text[i], sizeof text[i], "%" PRId64, n[i]);
         json_array_append_new(row, json_string(text[i]));
     }
+    json_array_append_new(row, json_string("0|0|0|0|0|0|0"));
     json_array_clear(rows(reply, 7));
     json_array_append_new(rows(reply, 7), row);
     set_number(reply, 4, of_epoch);

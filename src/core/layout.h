@@ -74,7 +74,7 @@ typedef struct swg_cell {
     _Alignas(64) char name[SWG_NAME_MAX + 1];
 
     /* Line 7. */
-    _Alignas(64) swg_au32 transitions[SWG_CAUSE_COUNT];
+    _Alignas(64) swg_au32 transitions[SWG_CAUSE_HOST_COUNT];
     swg_au32 claim; /* see store/directory.h */
     swg_au32 config_conflicts;
     swg_ai64 last_outcome; /* of those not counted in a stripe */

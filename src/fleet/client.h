@@ -78,6 +78,7 @@ struct client_circuit {
     /* The view: what the fleet last said. */
     int64_t epoch;
     int state;
+    int cause;          /* enum swg_cause, or one of a newer library's */
     bool known;         /* the fleet has said something of it */
     int64_t since;      /* when we took it */
     int64_t until;      /* end of OPEN, FORCED, DISABLED */
@@ -200,6 +201,7 @@ struct swg_fleet {
     char space[CLIENT_SPACE + 1], reporter[SWG_STEP_NAME];
     char *user, *password;
     uint64_t random;
+    uint64_t causes[SWG_CAUSE_COUNT + 1]; /* of transitions; the last: of those we do not know */
     int64_t seq, rescan;
     int64_t phase; /* when rounds began */
     uint64_t salt;

@@ -12,37 +12,60 @@ static swg_state host_state(int state)
                                                                 : SWG_CLOSED;
 }
 
-static swg_cause cause_of(int from, int to)
+static uint32_t narrow(int64_t count)
 {
-    if (to == SWG_STEP_FORCED || to == SWG_STEP_DISABLED || from == SWG_STEP_FORCED ||
-        from == SWG_STEP_DISABLED)
-        return SWG_CAUSE_OVERRIDE;
-    if (from == SWG_STEP_OPEN && to == SWG_STEP_HALF)
-        return SWG_CAUSE_WAIT_OVER;
-    if (from == SWG_STEP_HALF)
-        return to == SWG_STEP_CLOSED ? SWG_CAUSE_PROBES_PASSED : SWG_CAUSE_PROBES_FAILED;
-    return SWG_CAUSE_NONE; /* others may have had the evidence */
+    return (uint32_t)swg__client_min(count, UINT32_MAX);
 }
 
-/* The evidence is our own share of it. */
-static void journal(swg_fleet *fleet, const struct client_circuit *c, int from, int64_t now)
+/* What the fleet was judged by, where it was; else our own share. */
+static void put_evidence(swg_event *event, const struct client_circuit *c,
+                         const struct swg_step_trip *trip)
+{
+    bool rate = c->cause == SWG_CAUSE_FAILURE_RATE || c->cause == SWG_CAUSE_SLOW_RATE;
+
+    event->calls = narrow(rate ? trip->n : c->sums.n);
+    event->failures = narrow(rate ? trip->f : c->sums.f);
+    event->slow = narrow(rate ? trip->s : c->sums.s);
+    if (c->cause == SWG_CAUSE_VOTES) {
+        event->calls = narrow(trip->reporters);
+        event->failures = narrow(trip->votes);
+        event->slow = 0;
+    }
+}
+
+static uint32_t limit_of(const struct client_circuit *c)
+{
+    static const uint8_t of[SWG_CAUSE_COUNT] = {
+        [SWG_CAUSE_FAILURE_RATE] = 1 + SWG_CFG_FAIL_PCT,
+        [SWG_CAUSE_SLOW_RATE] = 1 + SWG_CFG_SLOW_PCT,
+        [SWG_CAUSE_VOTES] = 1 + SWG_CFG_QUORUM,
+        [SWG_CAUSE_PROBES_FAILED] = 1 + SWG_CFG_FAIL_LIMIT,
+        [SWG_CAUSE_PROBES_LOST] = 1 + SWG_CFG_EXPIRY_LIMIT,
+    };
+    int which = c->cause < SWG_CAUSE_COUNT ? of[c->cause] : 0;
+
+    return which > 0 ? narrow(c->config.v[which - 1]) : 0;
+}
+
+static void journal(swg_fleet *fleet, const struct client_circuit *c, int from,
+                    const struct swg_step_trip *trip, int64_t now)
 {
     bool waits = c->state == SWG_STEP_OPEN || c->state == SWG_STEP_FORCED;
     swg_event event = {
         .at_ns = now,
         .until_ns = waits ? c->until : 0,
         .epoch = (uint64_t)c->epoch,
-        .calls = (uint32_t)c->sums.n,
-        .failures = (uint32_t)c->sums.f,
-        .slow = (uint32_t)c->sums.s,
-        .cause = (uint8_t)cause_of(from, c->state),
+        .limit = limit_of(c),
+        .cause = (uint8_t)c->cause,
         .from = (uint8_t)host_state(from),
         .to = (uint8_t)host_state(c->state),
         .override = c->state == SWG_STEP_FORCED ? SWG_FORCED_OPEN : SWG_OVERRIDE_NONE,
         .scope = SWG_SCOPE_FLEET,
     };
 
+    put_evidence(&event, c, trip);
     fleet->stats.transitions++;
+    fleet->causes[c->cause < SWG_CAUSE_COUNT ? c->cause : SWG_CAUSE_COUNT]++;
     swg_gate_record(fleet->panel, c->circuit, &event);
 }
 
@@ -82,10 +105,11 @@ static void take_view(swg_fleet *fleet, struct client_circuit *c, const struct s
     c->known = true;
     c->epoch = v->epoch;
     c->state = v->state;
+    c->cause = v->cause;
     c->since = now;
     set_times(c, v, now);
     if (from != c->state)
-        journal(fleet, c, from, now);
+        journal(fleet, c, from, &v->trip, now);
     if (c->state == SWG_STEP_CLOSED) {
         c->told_refused = c->refused;
         c->closed_at = now;

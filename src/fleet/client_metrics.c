@@ -141,7 +141,7 @@ static void states(struct page *p, const swg_fleet *fleet)
     }
 }
 
-static void counters(struct page *p, const swg_fleet_snapshot *s)
+static void counters(struct page *p, const swg_fleet *fleet, const swg_fleet_snapshot *s)
 {
     static const char *const results[] = {"failed", "passed", "unused"};
 
@@ -160,7 +160,9 @@ static void counters(struct page *p, const swg_fleet_snapshot *s)
     begin(p, FAMILY_probes_total);
     for (int i = 0; i < 3; i++)
         count(p, FAMILY_probes_total, "result", results[i], s->probes[i]);
-    one(p, FAMILY_transitions_total, s->transitions);
+    begin(p, FAMILY_transitions_total);
+    for (int i = 0; i <= SWG_CAUSE_COUNT; i++)
+        count(p, FAMILY_transitions_total, "cause", swg_cause_name((swg_cause)i), fleet->causes[i]);
     one(p, FAMILY_claims_total, s->claims);
     one(p, FAMILY_events_dropped_total, s->dropped_events);
 }
@@ -179,6 +181,6 @@ size_t swg_fleet_metrics_write(const swg_fleet *fleet, int64_t now, int64_t wall
     standing(&p, &s, now, wall_ms);
     states(&p, fleet);
     histogram(&p, &s);
-    counters(&p, &s);
+    counters(&p, fleet, &s);
     return p.used;
 }

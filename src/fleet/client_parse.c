@@ -7,6 +7,7 @@
 
 #define TIME_MAX INT64_C(8000000000000000)
 #define WAIT_MAX INT64_C(2592000000000)
+#define CAUSE_MAX 99 /* more than we know: a newer client may have written it */
 
 static bool is_array(const redisReply *r, size_t least, size_t most)
 {
@@ -65,14 +66,35 @@ static bool grant(const redisReply *r, struct swg_step_grant *g)
            swg__client_number(r->element[6], 0, WAIT_MAX, &g->quarantine);
 }
 
+/* "cause|n|f|s|bad|votes|reporters" */
+static bool trip(const redisReply *r, struct swg_step_trip *trip)
+{
+    int64_t cause, *const part[] = {&cause,     &trip->n,     &trip->f,        &trip->s,
+                                    &trip->bad, &trip->votes, &trip->reporters};
+    char numbers[160], *at = numbers;
+
+    if (!text(r, numbers, 1, sizeof numbers))
+        return false;
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        if ((i > 0 && *at++ != '|') || *at < '0' || *at > '9')
+            return false;
+        *part[i] = strtoll(at, &at, 10);
+        if (*part[i] > (i == 0 ? CAUSE_MAX : SWG_STEP_NUMBER))
+            return false;
+    }
+    trip->cause = (int)cause;
+    return *at == 0;
+}
+
 static bool view(const redisReply *r, struct swg_step_view *v)
 {
-    return is_array(r, 6, 6) && text(r->element[0], v->circuit, 1, sizeof v->circuit) &&
+    return is_array(r, 8, 8) && text(r->element[0], v->circuit, 1, sizeof v->circuit) &&
            swg__client_number(r->element[1], 0, SWG_STEP_NUMBER, &v->epoch) &&
            small(r->element[2], 0, SWG_STEP_STATES - 1, &v->state) &&
            swg__client_number(r->element[3], 0, WAIT_MAX, &v->remaining) &&
            swg__client_number(r->element[4], -1, TIME_MAX, &v->age) &&
-           small(r->element[5], 0, 64, &v->backoff);
+           small(r->element[5], 0, 64, &v->backoff) &&
+           small(r->element[6], 0, CAUSE_MAX, &v->cause) && trip(r->element[7], &v->trip);
 }
 
 /* "0", or "rev|15 numbers" */

@@ -106,6 +106,7 @@ int swg_fleet_read_circuit(const swg_fleet *fleet, const char *circuit,
         .quarantine_ns = c->quarantine_until,
         .revision = (uint32_t)c->rev,
         .limits_differ = swg__client_limits_differ(fleet, c),
+        .cause = (uint32_t)c->cause,
     };
     count_leases(c, s);
     return SWG_OK;

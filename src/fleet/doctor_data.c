@@ -159,20 +159,6 @@ static void check_shard(talk *t, const char *tag, char first[DOCTOR_WORD], uint3
     swg__free(reply);
 }
 
-static bool is_state(const char *text)
-{
-    int bars = 0;
-
-    for (const char *c = text; *c; c++) {
-        if (*c == '|')
-            bars++;
-        else if (*c < '0' || *c > '9')
-            return false;
-    }
-    const char *bar = strchr(text, '|');
-    return bars == 3 && bar > text && bar[1] >= '0' && bar[1] <= '4' && bar[2] == '|';
-}
-
 static void check_states(talk *t, const char *tag, char first[DOCTOR_WORD], uint32_t *count,
                          uint32_t *circuits)
 {
@@ -180,10 +166,11 @@ static void check_states(talk *t, const char *tag, char first[DOCTOR_WORD], uint
 
     for (size_t i = 0; i + 1 < swg__length(states); i += 2) {
         const char *name = swg__text(swg__at(states, i));
-        const char *state = swg__text(swg__at(states, i + 1));
+        visit_state state;
 
         (*circuits)++;
-        if (!name || !swg__is_name(name) || !state || !is_state(state))
+        if (!name || !swg__is_name(name) ||
+            !swg__read_state(&state, swg__text(swg__at(states, i + 1))))
             bad(first, count, tag, "st");
     }
     swg__free(states);

@@ -10,20 +10,6 @@
 
 enum { BATCH = 64 };
 
-/* Numbers separated by bars; how many there were. */
-static int split(const char *text, int64_t *values, int room)
-{
-    int count = 0;
-
-    while (text && *text >= '0' && *text <= '9' && count < room) {
-        char *end;
-
-        values[count++] = strtoll(text, &end, 10);
-        text = *end == '|' ? end + 1 : NULL;
-    }
-    return count;
-}
-
 static int64_t later(int64_t until_ms, int64_t now_ms)
 {
     return until_ms > now_ms ? until_ms : 0;
@@ -32,21 +18,24 @@ static int64_t later(int64_t until_ms, int64_t now_ms)
 static bool take_state(inspection *in, swg_fleet_status *s, int64_t *closed_us,
                        const redisReply *reply)
 {
-    int64_t v[4];
+    visit_state v;
 
     if (reply && reply->type == REDIS_REPLY_NIL)
         return true;
-    if (split(swg__text(reply), v, 4) != 4 || v[1] > SWG_FLEET_DISABLED) {
+    if (!swg__read_state(&v, swg__text(reply))) {
         snprintf(in->v.why, sizeof in->v.why, "circuit %s: its state is not the fleet's", s->name);
         return false;
     }
     s->known = 1;
-    s->epoch = (uint64_t)v[0];
-    s->state = (uint32_t)v[1];
-    s->since_ms = v[0] > 0 ? (v[0] >> 12) + MS_2024 : 0;
-    s->until_ms = s->state == SWG_FLEET_CLOSED || s->state == SWG_FLEET_HALF_OPEN ? 0 : v[2] / 1000;
-    s->backoff = (uint32_t)v[3];
-    *closed_us = s->state == SWG_FLEET_CLOSED ? v[2] : 0;
+    s->epoch = (uint64_t)v.epoch;
+    s->state = v.state;
+    s->since_ms = v.epoch > 0 ? (v.epoch >> 12) + MS_2024 : 0;
+    s->until_ms =
+        s->state == SWG_FLEET_CLOSED || s->state == SWG_FLEET_HALF_OPEN ? 0 : v.until_us / 1000;
+    s->backoff = v.backoff;
+    s->cause = v.cause;
+    s->trip = v.trip;
+    *closed_us = s->state == SWG_FLEET_CLOSED ? v.until_us : 0;
     return true;
 }
 
@@ -54,7 +43,8 @@ static void take_limits(swg_fleet_status *s, struct swg_step_config *config,
                         const redisReply *reply)
 {
     int64_t v[1 + SWG_CFG_COUNT];
-    const bool stored = split(swg__text(reply), v, 1 + SWG_CFG_COUNT) == 1 + SWG_CFG_COUNT;
+    const bool stored =
+        swg__read_numbers(swg__text(reply), v, 1 + SWG_CFG_COUNT) == 1 + SWG_CFG_COUNT;
 
     swg_step_config_default(config);
     if (stored) {
@@ -78,7 +68,7 @@ static void take_delays(swg_fleet_status *s, const struct swg_step_config *confi
     int64_t since_us;
 
     if ((s->state == SWG_FLEET_OPEN || s->state == SWG_FLEET_HALF_OPEN) &&
-        split(swg__text(since), &since_us, 1) == 1 && since_us > 0)
+        swg__read_numbers(swg__text(since), &since_us, 1) == 1 && since_us > 0)
         s->holdoff_until_ms = later((since_us + v[SWG_CFG_LEASE]) / 1000, s->now_ms);
     if (s->state == SWG_FLEET_CLOSED && closed_us > 0)
         s->ramp_until_ms = later((closed_us + v[SWG_CFG_RAMP]) / 1000, s->now_ms);
@@ -89,7 +79,7 @@ static void take_record(swg_fleet_status *s, int64_t now_us, const char *text)
 {
     int64_t v[9];
 
-    if (split(text, v, 9) != 9 || v[8] <= now_us || (v[1] == 0 && v[7] == 0))
+    if (swg__read_numbers(text, v, 9) != 9 || v[8] <= now_us || (v[1] == 0 && v[7] == 0))
         return;
     s->reporters++;
     s->calls += (uint64_t)v[1];
@@ -125,7 +115,7 @@ static void take_quarantine(swg_fleet_status *s, int64_t now_us, const redisRepl
     int64_t v[2];
 
     for (size_t i = 0; i < swg__length(reply); i++) {
-        if (split(swg__text(swg__at(reply, i)), v, 2) == 2 && v[0] > now_us)
+        if (swg__read_numbers(swg__text(swg__at(reply, i)), v, 2) == 2 && v[0] > now_us)
             s->quarantined++;
     }
 }

@@ -103,6 +103,20 @@ void swg__visit_doubt_shards(visit *v, const visit_shard shards[SWG_FLEET_SHARDS
 /* Is a circuit that is there in the shard where hosts look for it? */
 void swg__visit_doubt_place(visit *v, const char *circuit, uint32_t shard);
 
+/* ---- doctor_state.c ---- */
+
+/* Numbers separated by bars, nothing else: how many there were; 0: more than `room`, or no such
+ * text. */
+int swg__read_numbers(const char *text, int64_t *values, int room);
+
+/* A circuit's value in `<tag>:st`; false: it is not the fleet's. */
+typedef struct visit_state {
+    int64_t epoch, until_us;
+    uint32_t state, backoff, cause;
+    swg_fleet_trip trip;
+} visit_state;
+bool swg__read_state(visit_state *s, const char *text);
+
 /* ---- doctor_audit.c ---- */
 
 /* A row of the audit; false: it is not the fleet's. */

@@ -21,14 +21,15 @@ static void end_override(struct swg_step_call *call, struct swg_step_circuit *c)
     int64_t ordered = (c->epoch / 4096 + SWG_STEP_MS_2024) * 1000;
 
     if (c->state == SWG_STEP_FORCED && over) {
-        swg__step_go(call, c, SWG_STEP_OPEN);
+        swg__step_go(call, c, SWG_STEP_OPEN, SWG_CAUSE_OVERRIDE_ENDED);
         c->until = swg__step_max(call->now, ordered + c->config.v[SWG_CFG_LEASE]);
     } else if (c->state == SWG_STEP_DISABLED && over) {
-        swg__step_go(call, c, SWG_STEP_CLOSED);
+        swg__step_go(call, c, SWG_STEP_CLOSED, SWG_CAUSE_OVERRIDE_ENDED);
         c->until = 0;
     }
 }
 
+/* What stays as it was keeps its cause. What opened somewhere else shows no evidence here. */
 static void repair(struct swg_step_call *call, struct swg_step_circuit *c,
                    const struct swg_step_entry *e)
 {
@@ -38,7 +39,9 @@ static void repair(struct swg_step_call *call, struct swg_step_circuit *c,
     if (e->epoch <= c->epoch || e->epoch > swg__step_epoch_limit(call->now))
         return;
     call->shard->ep = swg__step_max(call->shard->ep, e->epoch);
-    swg__step_go(call, c, after);
+    if (before == SWG_STEP_CLOSED && after != before)
+        c->trip = (struct swg_step_trip){0};
+    swg__step_go(call, c, after, after != before ? SWG_CAUSE_CLAIM : c->cause);
     if (before == SWG_STEP_HALF)
         c->until = call->now + v[SWG_CFG_LEASE];
     else if (after != before)
@@ -60,7 +63,7 @@ static void serve(struct swg_step_call *call, struct swg_step_circuit *c,
     grant->quarantine = swg__step_quarantine(call, c);
     if (swg_rule_due(c->state, call->now >= c->until, e->want > 0 && grant->quarantine == 0,
                      e->epoch == c->epoch)) {
-        swg__step_go(call, c, SWG_STEP_HALF);
+        swg__step_go(call, c, SWG_STEP_HALF, SWG_CAUSE_WAIT_OVER);
         c->until = 0;
     }
     if (c->state == SWG_STEP_HALF)
@@ -72,7 +75,13 @@ static void put_view(struct swg_step_reply *reply, const struct swg_step_circuit
     struct swg_step_view *view = &reply->view[reply->views++];
     bool timed = c->state != SWG_STEP_CLOSED && c->state != SWG_STEP_HALF;
 
-    *view = (struct swg_step_view){.epoch = c->epoch, .state = c->state, .backoff = c->backoff};
+    *view = (struct swg_step_view){
+        .epoch = c->epoch,
+        .state = c->state,
+        .backoff = c->backoff,
+        .cause = c->cause,
+        .trip = c->trip,
+    };
     memcpy(view->circuit, c->name, sizeof view->circuit);
     view->remaining = timed ? swg__step_max(c->until - reply->now, 0) : 0;
     view->age = -1;
@@ -231,9 +240,10 @@ int swg_step_admin(struct swg_step_shard *shard, int64_t now, const char *server
     memcpy(c->name, order->circuit, sizeof c->name);
     c->used = true;
     settle_config(c, NULL);
-    swg__step_go(&call, c, order->state);
+    swg__step_go(&call, c, order->state, SWG_CAUSE_OVERRIDE);
     c->until = order->ttl > 0 ? call.now + order->ttl : 0;
     c->backoff = 0;
+    c->trip = (struct swg_step_trip){0};
     *epoch = c->epoch;
     return SWG_STEP_DONE;
 }

@@ -11,6 +11,8 @@
 
 #include "fleet/rules.h"
 
+#include <switchgear/types.h>
+
 /* What the protocol allows. */
 #define SWG_STEP_SCHEMA 1
 #define SWG_STEP_NAME 64 /* with the final zero */
@@ -110,6 +112,13 @@ struct swg_step_order {
     char who[SWG_STEP_TEXT], reason[SWG_STEP_TEXT];
 };
 
+/* What a trip was judged by: the sums and hosts of that moment. All 0: no trip, or one this server
+ * knows by a claim only. */
+struct swg_step_trip {
+    int cause; /* enum swg_cause: FAILURE_RATE, SLOW_RATE, VOTES */
+    int64_t n, f, s, bad, votes, reporters;
+};
+
 /* ---- reply ---- */
 
 struct swg_step_grant {
@@ -124,7 +133,8 @@ struct swg_step_view {
     int64_t epoch;
     int state;
     int64_t remaining, age;
-    int backoff;
+    int backoff, cause;
+    struct swg_step_trip trip;
 };
 
 struct swg_step_offer {
@@ -180,6 +190,8 @@ struct swg_step_circuit {
     int state;
     int64_t until;
     int backoff;
+    int cause; /* enum swg_cause: of the last change of state */
+    struct swg_step_trip trip;
     bool has_config;
     int64_t rev;
     struct swg_step_config config;

@@ -92,15 +92,20 @@ static bool ramping(const struct swg_step_call *call, const struct swg_step_circ
 }
 
 /* Failures of local origin say nothing about the dependency, unless a quorum sees them. */
-static bool trips(const struct swg_step_circuit *c, int64_t calls_min)
+static bool trips(const struct swg_step_circuit *c, int64_t calls_min, struct swg_step_trip *trip)
 {
     const int64_t *v = c->config.v;
     bool all = c->lrep >= v[SWG_CFG_QUORUM];
     int64_t n = all ? c->n : c->n - c->l, f = all ? c->f + c->l : c->f;
-    bool bad = swg_rule_bad(n, f, c->s, v[SWG_CFG_FAIL_PCT], v[SWG_CFG_SLOW_PCT]);
+    int64_t bad = all ? c->bad2 : c->bad, votes = all ? c->vote2 : c->vote;
+    bool failing = swg_rule_bad(n, f, 0, v[SWG_CFG_FAIL_PCT], v[SWG_CFG_SLOW_PCT]);
+    bool over = swg_rule_bad(n, f, c->s, v[SWG_CFG_FAIL_PCT], v[SWG_CFG_SLOW_PCT]);
+    bool rate = swg_rule_trip(over, n, calls_min, bad, v[SWG_CFG_QUORUM]);
 
-    return swg_rule_trip(bad, n, calls_min, all ? c->bad2 : c->bad, v[SWG_CFG_QUORUM]) ||
-           swg_rule_votes(all ? c->vote2 : c->vote, c->rep, v[SWG_CFG_QUORUM], v[SWG_CFG_FAIL_PCT]);
+    *trip = (struct swg_step_trip){SWG_CAUSE_VOTES, n, f, c->s, bad, votes, c->rep};
+    if (rate)
+        trip->cause = failing ? SWG_CAUSE_FAILURE_RATE : SWG_CAUSE_SLOW_RATE;
+    return rate || swg_rule_votes(votes, c->rep, v[SWG_CFG_QUORUM], v[SWG_CFG_FAIL_PCT]);
 }
 
 /* While traffic ramps up a quarter of the calls is enough, and the backoff goes on where it was. */
@@ -108,12 +113,14 @@ static void judge(struct swg_step_call *call, struct swg_step_circuit *c)
 {
     bool ramp = ramping(call, c);
     int64_t calls_min = c->config.v[SWG_CFG_CALLS_MIN];
+    struct swg_step_trip trip;
 
-    if (!trips(c, ramp ? (calls_min + 3) / 4 : calls_min))
+    if (!trips(c, ramp ? (calls_min + 3) / 4 : calls_min, &trip))
         return;
     if (!ramp)
         c->backoff = 0;
-    swg__step_open(call, c);
+    c->trip = trip;
+    swg__step_open(call, c, trip.cause);
 }
 
 void swg__step_evidence(struct swg_step_call *call, struct swg_step_circuit *c,

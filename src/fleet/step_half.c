@@ -35,7 +35,7 @@ static void close_circuit(struct swg_step_call *call, struct swg_step_circuit *c
         if (c->half[i].failed)
             ban(call, c, i);
     }
-    swg__step_go(call, c, SWG_STEP_CLOSED);
+    swg__step_go(call, c, SWG_STEP_CLOSED, SWG_CAUSE_PROBES_PASSED);
     c->until = call->now;
 }
 
@@ -135,7 +135,9 @@ void swg__step_probes(struct swg_step_call *call, struct swg_step_circuit *c,
     verdict = swg_rule_verdict(c->ps, c->pf, c->px, v[SWG_CFG_NEED], v[SWG_CFG_FAIL_LIMIT],
                                v[SWG_CFG_EXPIRY_LIMIT]);
     if (verdict == SWG_STEP_OPEN) {
-        swg__step_open(call, c);
+        swg__step_open(call, c,
+                       c->pf >= v[SWG_CFG_FAIL_LIMIT] ? SWG_CAUSE_PROBES_FAILED
+                                                      : SWG_CAUSE_PROBES_LOST);
         return;
     }
     if (verdict == SWG_STEP_CLOSED) {

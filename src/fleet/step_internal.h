@@ -43,8 +43,8 @@ int swg__step_begin(struct swg_step_call *call, struct swg_step_shard *shard, in
 int swg__step_reporter(const struct swg_step_shard *shard, const char *name);
 int swg__step_slot(const struct swg_step_shard *shard, const char *name);
 int64_t swg__step_epoch_limit(int64_t now);
-void swg__step_go(struct swg_step_call *call, struct swg_step_circuit *c, int state);
-void swg__step_open(struct swg_step_call *call, struct swg_step_circuit *c);
+void swg__step_go(struct swg_step_call *call, struct swg_step_circuit *c, int state, int cause);
+void swg__step_open(struct swg_step_call *call, struct swg_step_circuit *c, int cause);
 void swg__step_gc(struct swg_step_call *call, const struct swg_step_request *request);
 void swg__step_roster(struct swg_step_call *call);
 

@@ -87,23 +87,24 @@ static void forget_evidence(struct swg_step_circuit *c)
     memset(c->lease, 0, sizeof c->lease);
 }
 
-/* Every transition passes here: a new epoch, and nothing of the old one left. */
-void swg__step_go(struct swg_step_call *call, struct swg_step_circuit *c, int state)
+/* Every transition passes here: a new epoch, its cause, and nothing of the old one left. */
+void swg__step_go(struct swg_step_call *call, struct swg_step_circuit *c, int state, int cause)
 {
     c->epoch = mint(call);
     c->state = state;
+    c->cause = cause;
     c->known = true;
     forget_evidence(c);
 }
 
 /* Opens with the backoff due; up to an eighth of jitter from the epoch keeps circuits that tripped
  * together from probing together, while the whole fleet agrees on one time. */
-void swg__step_open(struct swg_step_call *call, struct swg_step_circuit *c)
+void swg__step_open(struct swg_step_call *call, struct swg_step_circuit *c, int cause)
 {
     int64_t most = c->config.v[SWG_CFG_OPEN_MAX];
     int64_t wait = swg__step_min(c->config.v[SWG_CFG_OPEN] << c->backoff, most);
 
-    swg__step_go(call, c, SWG_STEP_OPEN);
+    swg__step_go(call, c, SWG_STEP_OPEN, cause);
     wait += wait * (c->epoch / 4096 % 16) / 128;
     c->until = call->now + swg__step_min(wait, most);
     c->backoff = c->backoff < SWG_STEP_BACKOFF_MAX ? c->backoff + 1 : SWG_STEP_BACKOFF_MAX;

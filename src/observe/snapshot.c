@@ -84,7 +84,7 @@ static void read_counters(swg_snapshot *s, const swg__parts *parts)
     for (unsigned i = 0; i < SWG__STRIPES; i++) {
         s->rejected[SWG_REJECTED_OPEN] += swg__load_relaxed_u64(&swg__stripe(parts, i)->rejected);
     }
-    for (int i = 0; i < SWG_CAUSE_COUNT; i++) {
+    for (int i = 0; i < SWG_CAUSE_HOST_COUNT; i++) {
         s->transitions[i] = swg__load_relaxed_u32(&cell->transitions[i]);
     }
     s->config_conflicts = swg__load_relaxed_u32(&cell->config_conflicts);

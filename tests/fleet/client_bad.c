@@ -36,6 +36,9 @@ START_TEST(a_good_reply_byte_by_byte)
 }
 END_TEST
 
+/* A view but for its cause and evidence, and these. */
+#define SIX "*8\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n1\r\n$1\r\n9\r\n$2\r\n-1\r\n$1\r\n0\r\n"
+
 static const char *const nonsense[] = {
     "hello\r\n",
     "+OK\r\n",
@@ -53,9 +56,18 @@ static const char *const nonsense[] = {
     HEAD "$4\r\n1e16\r\n$1\r\n0\r\n*0\r\n*0\r\n*0\r\n",
     HEAD "$1\r\n0\r\n$1\r\n0\r\n$1\r\n0\r\n*0\r\n*0\r\n",
     VIEWS("*0\r\n"),
-    VIEWS("*6\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n7\r\n$1\r\n0\r\n$2\r\n-1\r\n$1\r\n0\r\n"),
-    VIEWS("*6\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n1\r\n$2\r\n-9\r\n$2\r\n-1\r\n$1\r\n0\r\n"),
-    VIEWS("*6\r\n$0\r\n\r\n$1\r\n9\r\n$1\r\n1\r\n$1\r\n9\r\n$2\r\n-1\r\n$1\r\n0\r\n"),
+    VIEWS("*8\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n7\r\n$1\r\n0\r\n$2\r\n-1\r\n$1\r\n0\r\n" WHY),
+    VIEWS("*8\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n1\r\n$2\r\n-9\r\n$2\r\n-1\r\n$1\r\n0\r\n" WHY),
+    VIEWS("*8\r\n$0\r\n\r\n$1\r\n9\r\n$1\r\n1\r\n$1\r\n9\r\n$2\r\n-1\r\n$1\r\n0\r\n" WHY),
+    VIEWS("*6\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n1\r\n$1\r\n9\r\n$2\r\n-1\r\n$1\r\n0\r\n"),
+    VIEWS(SIX "$3\r\n100\r\n$13\r\n1|9|8|0|2|0|2\r\n"),
+    VIEWS(SIX "$1\r\n1\r\n$0\r\n\r\n"),
+    VIEWS(SIX "$1\r\n1\r\n$11\r\n1|9|8|0|2|0\r\n"),
+    VIEWS(SIX "$1\r\n1\r\n$15\r\n1|9|8|0|2|0|2|2\r\n"),
+    VIEWS(SIX "$1\r\n1\r\n$14\r\n1|9|-8|0|2|0|2\r\n"),
+    VIEWS(SIX "$1\r\n1\r\n$13\r\n1|9|x|0|2|0|2\r\n"),
+    VIEWS(SIX "$1\r\n1\r\n$15\r\n100|9|8|0|2|0|2\r\n"),
+    VIEWS(SIX "$1\r\n1\r\n$29\r\n1|9|99999999999999999|0|2|0|2\r\n"),
     OFFER("$3\r\n1|2\r\n"),
     OFFER("$5\r\n1|2|x\r\n"),
     OFFER("$1\r\n|\r\n"),
@@ -90,8 +102,8 @@ END_TEST
 
 START_TEST(views_of_strangers_are_no_concern)
 {
-    ck_assert_int_eq(feed(VIEWS("*6\r\n$5\r\nother\r\n$1\r\n9\r\n$1\r\n1\r\n$1\r\n9\r\n$2\r\n-1\r\n"
-                                "$1\r\n0\r\n")),
+    ck_assert_int_eq(feed(VIEWS("*8\r\n$5\r\nother\r\n$1\r\n9\r\n$1\r\n1\r\n$1\r\n9\r\n$2\r\n-1\r\n"
+                                "$1\r\n0\r\n" WHY)),
                      SWG_OK);
 }
 END_TEST
@@ -100,8 +112,8 @@ END_TEST
 START_TEST(spoilt_replies)
 {
     static const char good[] =
-        VIEWS("*6\r\n$2\r\ndb\r\n$16\r\n7000000000000000\r\n$1\r\n1\r\n$7\r\n5000000\r\n"
-              "$2\r\n-1\r\n$1\r\n1\r\n");
+        VIEWS("*8\r\n$2\r\ndb\r\n$16\r\n7000000000000000\r\n$1\r\n1\r\n$7\r\n5000000\r\n"
+              "$2\r\n-1\r\n$1\r\n1\r\n" WHY);
     uint64_t x = (uint64_t)_i * 7919 + 1;
 
     for (int round = 0; round < 400; round++) {
@@ -125,9 +137,10 @@ START_TEST(spoilt_replies)
 }
 END_TEST
 
-#define OLDER VIEWS("*6\r\n$2\r\ndb\r\n$1\r\n5\r\n$1\r\n0\r\n$1\r\n0\r\n$2\r\n-1\r\n$1\r\n0\r\n")
+#define OLDER                                                                                      \
+    VIEWS("*8\r\n$2\r\ndb\r\n$1\r\n5\r\n$1\r\n0\r\n$1\r\n0\r\n$2\r\n-1\r\n$1\r\n0\r\n" WHY)
 #define NEWER                                                                                      \
-    VIEWS("*6\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n1\r\n$8\r\n90000000\r\n$2\r\n-1\r\n$1\r\n1\r\n")
+    VIEWS("*8\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n1\r\n$8\r\n90000000\r\n$2\r\n-1\r\n$1\r\n1\r\n" WHY)
 
 static uint64_t epoch_after(const char *reply)
 {

@@ -294,7 +294,7 @@ static void grant_two(swg_fleet *fleet, int64_t seq)
 {
     static const char run_id[] = "abc4567890123456789012345678901234567890";
     const int64_t header[] = {50000, 1, 0, 0}, grant[] = {4096, seq, 2, 900000, 0, 0};
-    const int64_t view[] = {4096, SWG_FLEET_HALF_OPEN, 0, -1, 0};
+    const int64_t view[] = {4096, SWG_FLEET_HALF_OPEN, 0, -1, 0, SWG_CAUSE_WAIT_OVER};
     char reply[1024], *at = reply;
 
     at += sprintf(at, "*9\r\n");
@@ -306,10 +306,11 @@ static void grant_two(swg_fleet *fleet, int64_t seq)
     at += add(at, "db");
     for (int i = 0; i < 6; i++)
         at += add_number(at, grant[i]);
-    at += sprintf(at, "*1\r\n*6\r\n");
+    at += sprintf(at, "*1\r\n*8\r\n");
     at += add(at, "db");
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         at += add_number(at, view[i]);
+    at += add(at, "1|9|8|0|2|0|2");
     at += sprintf(at, "*0\r\n");
     ck_assert_int_eq(swg_fleet_feed(fleet, 0, reply, (size_t)(at - reply), now), SWG_OK);
 }

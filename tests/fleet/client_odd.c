@@ -122,7 +122,7 @@ START_TEST(a_reply_without_end_is_cut_short)
 }
 END_TEST
 
-#define HALF VIEWS("*6\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n2\r\n$1\r\n0\r\n$2\r\n-1\r\n$1\r\n0\r\n")
+#define HALF VIEWS("*8\r\n$2\r\ndb\r\n$1\r\n9\r\n$1\r\n2\r\n$1\r\n0\r\n$2\r\n-1\r\n$1\r\n0\r\n" WHY)
 /* Requests are numbered on from the microsecond of the client's beginning. */
 #define GRANT(seq)                                                                                 \
     HEAD "$1\r\n0\r\n$1\r\n0\r\n*1\r\n*7\r\n$2\r\ndb\r\n$1\r\n9\r\n$10\r\n100000000" seq           \

@@ -63,13 +63,15 @@ static void put_views(uint32_t shard, bool first)
         if (!view)
             continue;
         ck_assert_int_eq(sscanf(view, "%15s %3s %15s", epoch, state, remaining), 3);
-        rows(6);
+        rows(8);
         bulk(name[i]);
         bulk(epoch);
         bulk(state);
         bulk(remaining);
         bulk("-1");
         bulk("0");
+        bulk("1");
+        bulk("1|9|8|0|2|0|2");
     }
 }
 

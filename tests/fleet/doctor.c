@@ -212,6 +212,7 @@ START_TEST(orders_reach_every_host_and_are_signed)
     const swg_fleet_status *s = look("db");
     ck_assert_uint_eq(s->state, SWG_FLEET_FORCED_OPEN);
     ck_assert_uint_eq(s->epoch, epochs[0]);
+    ck_assert_uint_eq(s->cause, SWG_CAUSE_OVERRIDE);
     ck_assert_int_gt(s->until_ms, s->now_ms + 30000);
     ck_assert_int_le(s->until_ms, s->since_ms + 60000);
     ck_assert_int_eq(
@@ -258,6 +259,18 @@ START_TEST(evidence_is_told)
 }
 END_TEST
 
+static void is_tripped(const swg_fleet_status *s, uint32_t cause)
+{
+    const swg_fleet_trip *t = &s->trip;
+    ck_assert_uint_eq(t->cause, cause);
+    ck_assert(cause == SWG_CAUSE_FAILURE_RATE || cause == SWG_CAUSE_VOTES);
+    ck_assert_uint_eq(t->reporters, HOSTS);
+    ck_assert_uint_eq(t->bad, HOSTS);
+    ck_assert_uint_gt(t->failures, 0);
+    ck_assert_uint_eq(t->failures, t->calls);
+    ck_assert_uint_eq(t->slow, 0);
+}
+
 /* Tripped by its calls, and then half-open with a probe out: as Redis holds it. */
 START_TEST(an_incident_is_told)
 {
@@ -271,12 +284,15 @@ START_TEST(an_incident_is_told)
     ck_assert_uint_eq(s->state, SWG_FLEET_OPEN);
     ck_assert_int_gt(s->until_ms, s->since_ms);
     ck_assert_int_gt(s->since_ms, s->now_ms - 20000);
+    is_tripped(s, s->cause);
     do
         swg_acquire(hosts[0].circuit, &permit, swg_clock_ns());
     while ((s = look("db"))->leases == 0 && pause_until(limit));
     ck_assert_uint_eq(s->state, SWG_FLEET_HALF_OPEN);
     ck_assert_uint_gt(s->leases, 0);
     ck_assert_int_eq(s->until_ms, 0);
+    ck_assert_uint_eq(s->cause, SWG_CAUSE_WAIT_OVER);
+    is_tripped(s, s->trip.cause);
     swg_release(hosts[0].circuit, &permit, SWG_CANCELLED, swg_clock_ns());
 }
 END_TEST

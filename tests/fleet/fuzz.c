@@ -18,6 +18,7 @@ struct fuzz {
     struct swg_step_request request;
     struct swg_step_reply real, model;
     long step, done, refused, raw, failovers, trips, halves, closes, grants;
+    long cause[SWG_CAUSE_COUNT];
 };
 
 static void count(struct fuzz *f)
@@ -26,6 +27,7 @@ static void count(struct fuzz *f)
         f->trips += f->model.view[i].state == SWG_STEP_OPEN;
         f->halves += f->model.view[i].state == SWG_STEP_HALF;
         f->closes += f->model.view[i].age >= 0;
+        f->cause[f->model.view[i].cause]++;
     }
     for (int i = 0; i < f->model.grants; i++)
         f->grants += f->model.grant[i].count;
@@ -134,6 +136,24 @@ static int step(struct fuzz *f)
     return exchange(f);
 }
 
+static int causes_missed(const struct fuzz *f)
+{
+    static const int all[] = {SWG_CAUSE_FAILURE_RATE,  SWG_CAUSE_SLOW_RATE,
+                              SWG_CAUSE_VOTES,         SWG_CAUSE_WAIT_OVER,
+                              SWG_CAUSE_PROBES_PASSED, SWG_CAUSE_PROBES_FAILED,
+                              SWG_CAUSE_PROBES_LOST,   SWG_CAUSE_CLAIM,
+                              SWG_CAUSE_OVERRIDE,      SWG_CAUSE_OVERRIDE_ENDED};
+    int missed = 0;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        printf("%s%s %ld", i > 0 ? ", " : "causes: ", swg_cause_name((swg_cause)all[i]),
+               f->cause[all[i]]);
+        missed += f->cause[all[i]] == 0;
+    }
+    printf("\n");
+    return missed;
+}
+
 int main(int argc, char **argv)
 {
     long steps = argc > 1 ? atol(argv[1]) : 12000;
@@ -158,7 +178,8 @@ int main(int argc, char **argv)
            "%ld failovers), %ld requests and %ld raw commands refused without a trace\n",
            f->done, f->trips, f->halves, f->closes, f->grants, f->failovers, f->refused, f->raw);
     /* A fuzz that never gets anywhere proves nothing. */
-    bad = steps >= 10000 && (!f->trips || !f->halves || !f->closes || !f->grants || !f->failovers);
+    bad = (!f->trips || !f->halves || !f->closes || !f->grants || !f->failovers);
+    bad = (causes_missed(f) || bad) && steps >= 10000;
     free(f);
     return bad;
 }

@@ -128,19 +128,31 @@ static void read_request(const redisReply *r, struct swg_step_request *q)
     ck_assert_uint_eq(at, r->elements);
 }
 
+static void put_trip(struct text *t, const struct swg_step_trip *trip)
+{
+    char text[160];
+
+    snprintf(text, sizeof text,
+             "%d|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64, trip->cause,
+             trip->n, trip->f, trip->s, trip->bad, trip->votes, trip->reporters);
+    bulk(t, text);
+}
+
 static void put_views(struct text *t, const struct swg_step_reply *r)
 {
     put(t, "*%d\r\n", r->views);
     for (int i = 0; i < r->views; i++) {
         const struct swg_step_view *v = &r->view[i];
 
-        put(t, "*6\r\n");
+        put(t, "*8\r\n");
         bulk(t, v->circuit);
         number(t, v->epoch);
         number(t, v->state);
         number(t, v->remaining);
         number(t, v->age);
         number(t, v->backoff);
+        number(t, v->cause);
+        put_trip(t, &v->trip);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "redis_lab.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,16 @@ static void read_grant(struct swg_step_grant *g, const redisReply *row)
     g->quarantine = number(row, 6);
 }
 
+static void read_trip(struct swg_step_trip *trip, const redisReply *row)
+{
+    number(row, 7);
+    if (sscanf(row->element[7]->str,
+               "%d|%" SCNd64 "|%" SCNd64 "|%" SCNd64 "|%" SCNd64 "|%" SCNd64 "|%" SCNd64,
+               &trip->cause, &trip->n, &trip->f, &trip->s, &trip->bad, &trip->votes,
+               &trip->reporters) != 7)
+        die("the script says", row->element[7]->str);
+}
+
 static void read_view(struct swg_step_view *v, const redisReply *row)
 {
     name(v->circuit, row);
@@ -106,6 +117,8 @@ static void read_view(struct swg_step_view *v, const redisReply *row)
     v->remaining = number(row, 3);
     v->age = number(row, 4);
     v->backoff = (int)number(row, 5);
+    v->cause = (int)number(row, 6);
+    read_trip(&v->trip, row);
 }
 
 static void read_offer(struct swg_step_offer *o, const redisReply *row)

@@ -34,7 +34,10 @@ static int view(int i, const struct swg_step_view *a, const struct swg_step_view
 {
     return named("view", i, a->circuit, b->circuit) + FIELD("view", i, epoch) +
            FIELD("view", i, state) + FIELD("view", i, remaining) + FIELD("view", i, age) +
-           FIELD("view", i, backoff);
+           FIELD("view", i, backoff) + FIELD("view", i, cause) + FIELD("view", i, trip.cause) +
+           FIELD("view", i, trip.n) + FIELD("view", i, trip.f) + FIELD("view", i, trip.s) +
+           FIELD("view", i, trip.bad) + FIELD("view", i, trip.votes) +
+           FIELD("view", i, trip.reporters);
 }
 
 static int offer(int i, const struct swg_step_offer *a, const struct swg_step_offer *b)

@@ -587,7 +587,7 @@ class Data(DoctorTest):
     def test_values_of_others(self):
         for words in (["SET", "swg1:{default:1}:st", "x"],
                       ["HSET", "swg1:{default:1}:st", "payments", "open"],
-                      ["HSET", "swg1:{default:1}:st", "pay\nments", "4096|0|0|0"],
+                      ["HSET", "swg1:{default:1}:st", "pay\nments", "4096|0|0|0|0|0|0|0|0|0|0|0"],
                       ["LPUSH", "swg1:{default:1}:a", "1|4096|x|0|3|1|w\x1b[2J|r"],
                       ["HSET", "swg1:{default:1}:m", "clock", "test"]):
             server = self.redis()

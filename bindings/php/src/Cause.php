@@ -18,4 +18,8 @@ enum Cause: int
     case Reset = 9;
     case Override = 10;
     case Fleet = 11;
+    case Votes = 12;
+    case Claim = 13;
+    case ProbesLost = 14;
+    case OverrideEnded = 15;
 }

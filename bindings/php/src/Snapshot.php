@@ -68,7 +68,8 @@ final class Snapshot
 
     private static function counts(array $cases, FFI\CData $numbers): array
     {
-        return array_combine(array_column($cases, 'name'), Native::numbers($numbers));
+        $numbers = Native::numbers($numbers);
+        return array_combine(array_column(array_slice($cases, 0, count($numbers)), 'name'), $numbers);
     }
 
     private static function settings(FFI\CData $config): array

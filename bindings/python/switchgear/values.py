@@ -56,6 +56,10 @@ class Cause(IntEnum):
     RESET = 9
     OVERRIDE = 10
     FLEET = 11
+    VOTES = 12
+    CLAIM = 13
+    PROBES_LOST = 14
+    OVERRIDE_ENDED = 15
 
 
 class Error(Exception):

@@ -1,4 +1,6 @@
 -- admin: an operator's order on one circuit for the whole fleet, with an audit row.
+local OVERRIDE = 10 -- of enum swg_cause
+
 local function order()
   begin()
   key(5, ':a')
@@ -19,10 +21,10 @@ local function admin()
   local c = order()
   local gc = clock()
   local s = parse_state(call('HGET', kst, c.name), c.name)
-  c.ep, c.st, c.til, c.bo = s.ep, s.st, s.til, 0
+  c.ep, c.st, c.til, c.bo, c.trip = s.ep, s.st, s.til, 0, NO_TRIP
   enter()
   call('LTRIM', K[5], 0, 254)
-  go(c, c.to, c.ttl > 0 and now + c.ttl or 0)
+  go(c, c.to, OVERRIDE, c.ttl > 0 and now + c.ttl or 0)
   call('LPUSH', K[5], table.concat({F(now), F(c.ep), plain(c.name), s.st, c.to, F(c.ttl), plain(c.who), plain(c.reason)}, '|'))
   finish(gc)
   return {F(c.ep), F(now)}

@@ -7,6 +7,10 @@ local MS_2024 = 1704067200000
 local SCHEMA = '1'
 local CLOSED, OPEN, HALF, FORCED, DISABLED = 0, 1, 2, 3, 4
 
+-- By what a circuit was judged when it last left CLOSED: `cause|n|f|s|bad|votes|reporters`. An order, and a
+-- claim of what this server never saw, leave nothing to show.
+local NO_TRIP = '0|0|0|0|0|0|0'
+
 -- Lua 5.1 would print 1.76e+15
 local function F(x) return string.format('%.0f', x) end
 
@@ -91,20 +95,22 @@ local function mint()
   return sep
 end
 
+local STATE = '^(%d+)|([0-4])|(%d+)|(%d+)|(%d%d?)|(%d+|%d+|%d+|%d+|%d+|%d+|%d+)$'
+
 local function parse_state(raw, name)
-  if not raw then return {ep = 0, st = CLOSED, til = 0, bo = 0} end
-  local a, b, c, d = string.match(raw, '^(%d+)|([0-4])|(%d+)|(%d+)$')
+  if not raw then return {ep = 0, st = CLOSED, til = 0, bo = 0, cause = 0, trip = NO_TRIP} end
+  local a, b, c, d, e, f = string.match(raw, STATE)
   if not a then spoilt(kst, name) end
-  return {ep = tonumber(a), st = tonumber(b), til = tonumber(c), bo = tonumber(d)}
+  return {ep = tonumber(a), st = tonumber(b), til = tonumber(c), bo = tonumber(d), cause = tonumber(e), trip = f}
 end
 
 local function save(c)
-  call('HSET', kst, c.name, F(c.ep) .. '|' .. c.st .. '|' .. F(c.til) .. '|' .. c.bo)
+  call('HSET', kst, c.name, F(c.ep) .. '|' .. c.st .. '|' .. F(c.til) .. '|' .. c.bo .. '|' .. c.cause .. '|' .. c.trip)
 end
 
--- Every transition passes here: a new epoch, and nothing of the old one left.
-local function go(c, state, til)
-  c.ep, c.st = mint(), state
+-- Every transition passes here: a new epoch, its cause, and nothing of the old one left.
+local function go(c, state, cause, til)
+  c.ep, c.st, c.cause = mint(), state, cause
   if til then c.til = til end
   call('UNLINK', c.kb, c.kx, c.kl)
   call('ZADD', kchg, F(c.ep), c.name)

@@ -4,12 +4,15 @@ local kcfg = K[4]
 local WANT, RESULTS, ENTRIES, SWEEP, SWEEP_ALL = 64, 16, 256, 8, 64
 local NUMBER, CALLS, DAY = 9007199254740991, 10000000, 86400000000
 local LEASE_MAX, ALIVE, IDLE_MS, FAR = 60000000, 10000000, 86400000, 8000000000000000
+-- Why a circuit came to its state: of enum swg_cause.
+local FAILURE_RATE, SLOW_RATE, WAIT_OVER, PROBES_PASSED, PROBES_FAILED = 1, 2, 5, 6, 7
+local VOTES, CLAIM, PROBES_LOST, OVERRIDE_ENDED = 12, 13, 14, 15
 local me
 
 local function view(e)
   local timed = e.st ~= CLOSED and e.st ~= HALF
   local age = e.st == CLOSED and e.til > 0 and max(now - e.til, 0) or -1
-  return {e.name, F(e.ep), F(e.st), F(timed and max(e.til - now, 0) or 0), F(age), F(e.bo)}
+  return {e.name, F(e.ep), F(e.st), F(timed and max(e.til - now, 0) or 0), F(age), F(e.bo), F(e.cause), e.trip}
 end
 
 local function roster(kr)
@@ -176,7 +179,7 @@ local function circuits(ne)
     local st, cf = call('HMGET', kst, unpack(names)), call('HMGET', kcfg, unpack(names))
     for j, e in ipairs(es) do
       local s = parse_state(st[j], e.name)
-      e.ep, e.st, e.til, e.bo, e.ep0 = s.ep, s.st, s.til, s.bo, s.ep
+      e.ep, e.st, e.til, e.bo, e.cause, e.trip, e.ep0 = s.ep, s.st, s.til, s.bo, s.cause, s.trip, s.ep
       e.srev, e.v, e.stored = 0, DEFAULT, cf[j]
       if cf[j] then
         local rev, rest = string.match(cf[j], '^(%d+)|(.+)$')
@@ -194,10 +197,10 @@ local function circuits(ne)
 
   -- Up to an eighth of jitter from the epoch: circuits that tripped together probe apart, and the
   -- whole fleet agrees on one time.
-  local function open(e)
+  local function open(e, cause)
     local most = e.v[OPEN_MAX]
     local wait = min(e.v[OPEN_FOR] * 2 ^ e.bo, most)
-    go(e, OPEN)
+    go(e, OPEN, cause)
     wait = wait + floor(wait * (floor(e.ep / 4096) % 16) / 128)
     e.til, e.bo = now + min(wait, most), min(e.bo + 1, 16)
     save(e)
@@ -206,19 +209,21 @@ local function circuits(ne)
   -- The leases of a half-open period that was interrupted have to end before there are new ones.
   local function end_override(e)
     if now < e.til then return end
-    if e.st == FORCED then go(e, OPEN, max(now, (floor(e.ep / 4096) + MS_2024) * 1000 + e.v[LEASE]))
-    elseif e.st == DISABLED then go(e, CLOSED, 0) end
+    if e.st == FORCED then
+      go(e, OPEN, OVERRIDE_ENDED, max(now, (floor(e.ep / 4096) + MS_2024) * 1000 + e.v[LEASE]))
+    elseif e.st == DISABLED then go(e, CLOSED, OVERRIDE_ENDED, 0) end
   end
 
   -- The client saw a later history than this server holds. Pessimistically: a lost trip comes back,
-  -- a half-open period whose leases may be lost starts again.
+  -- a half-open period whose leases may be lost starts again. What stays as it was keeps its cause.
   local function repair(e)
     if e.cep <= e.ep or e.cep > (floor(now / 1000) - MS_2024 + 60000) * 4096 then return end
     sep = max(sep, e.cep)
-    if e.st == HALF then go(e, OPEN, now + e.v[LEASE])
+    if e.st == HALF then go(e, OPEN, CLAIM, now + e.v[LEASE])
     elseif e.st == CLOSED and e.cst >= OPEN and e.cst <= FORCED then
-      go(e, OPEN, now + min(e.crem, e.v[OPEN_MAX]))
-    else go(e, e.st) end
+      e.trip = NO_TRIP
+      go(e, OPEN, CLAIM, now + min(e.crem, e.v[OPEN_MAX]))
+    else go(e, e.st, e.cause) end
   end
 
   local function is_bad(v, n, f, s)
@@ -280,7 +285,9 @@ local function circuits(ne)
     local share = v[FAIL] > 0 and v[FAIL] or 50
     if not rate and (votes < v[QUORUM] or votes * 100 < share * t[10]) then return end
     if not ramp then e.bo = 0 end
-    open(e)
+    local cause = not rate and VOTES or is_bad(v, n, f, 0) and FAILURE_RATE or SLOW_RATE
+    e.trip = format('%d|%.0f|%.0f|%.0f|%d|%d|%d', cause, n, f, t[3], bad, votes, t[10])
+    open(e, cause)
   end
 
   -- Absolute summaries, replaced, never added: a request that comes twice or late changes nothing.
@@ -339,7 +346,7 @@ local function circuits(ne)
         done[who] = true
       end
     end
-    go(e, CLOSED, now)
+    go(e, CLOSED, PROBES_PASSED, now)
   end
 
   local function own(e)
@@ -375,7 +382,8 @@ local function circuits(ne)
         end
       end
     end
-    if pf >= v[FAIL_LIMIT] or px >= v[EXPIRY_LIMIT] then open(e) return 0, 0 end
+    if pf >= v[FAIL_LIMIT] then open(e, PROBES_FAILED) return 0, 0 end
+    if px >= v[EXPIRY_LIMIT] then open(e, PROBES_LOST) return 0, 0 end
     if ps >= v[NEED] then close(e, failed) return 0, 0 end
     local left = max(quarantine, wait - now, since > 0 and since + v[LEASE] - now or 0, 0)
     local count = 0
@@ -399,7 +407,7 @@ local function circuits(ne)
     if e.st == CLOSED and e.cep == e.ep then evidence(e) end
     local quarantine = e.want > 0 and banned(e) or 0
     if e.st == OPEN and now >= e.til and e.want > 0 and quarantine == 0 and e.cep == e.ep then
-      go(e, HALF, 0)
+      go(e, HALF, WAIT_OVER, 0)
     end
     local count, wait = 0, 0
     if e.st == HALF then count, wait = probes(e, quarantine) end

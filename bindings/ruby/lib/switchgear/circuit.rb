@@ -6,7 +6,8 @@ module Switchgear
   STATES = %i[closed open half_open].freeze
   OVERRIDES = %i[none forced_open forced_closed dry_run].freeze
   CAUSES = %i[none failure_rate slow_rate consecutive stall wait_over probes_passed probes_failed
-              probes_slow reset override fleet].freeze
+              probes_slow reset override fleet votes claim probes_lost
+              override_ended].freeze
 
   # The circuit did not permit the call, which was not made. `retry_after` is seconds: trying
   # sooner is of no use.
@@ -170,7 +171,7 @@ module Switchgear
   def self.readable(native)
     fields = Snapshot.members.to_h { |field| [field, native[field.to_s]] }
     %i[name override_reason].each { |f| fields[f] = fields[f].pack("c*").unpack1("Z*") }
-    COUNTED.each { |field, words| fields[field] = words.zip(fields[field].to_a).to_h }
+    COUNTED.each { |field, words| fields[field] = fields[field].to_a.zip(words).to_h(&:reverse) }
     fields[:state] = STATES[native.state]
     fields[:override] = OVERRIDES[native.override]
     values = native.config.to_a.drop(1).map { |value| value == Native::NONE ? nil : value }
