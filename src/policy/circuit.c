@@ -61,11 +61,13 @@ static int make(swg_circuit **circuit, swg_panel *panel, const char *name,
     }
     /* the last cell may be another opener's, of this very name, or on its way back */
     for (int i = 0; cell < 0 && i < ATTEMPTS; i++) {
+        const bool busy =
+            swg__directory_busy(block); /* before the look: whoever is done is found */
         const int64_t found = swg__directory_find(block, name);
         if (found >= 0) {
             return adopt(circuit, panel, (uint32_t)found, settled, asked);
         }
-        if (!swg__directory_busy(block)) {
+        if (!busy) {
             return SWG_EFULL;
         }
         sched_yield();
