@@ -240,10 +240,10 @@ void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now
         apply_view(fleet, shard, &r->view[i], now);
     for (int i = 0; i < r->grants; i++)
         apply_grant(fleet, shard, &r->grant[i], now);
-    if (other && shard->sent_cursor != 0) { /* else all was claimed just now */
+    if (other && shard->sent_cursor != 0) /* else all was claimed just now */
         swg__client_claim_all(fleet, shard);
+    if (other)
         swg__client_mode_set(fleet, shard, SWG_FLEET_REJOIN, now);
-    }
     swg__client_mode_reply(fleet, shard, r->more, now);
     swg__client_publish_all(fleet, shard, now);
     swg__client_heard(fleet, shard, now);
