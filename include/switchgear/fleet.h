@@ -57,7 +57,7 @@ typedef struct swg_fleet_config {
     uint32_t margin_ms;   /* 10 % of a lease, at least 1; 1 to half of lease_ms: leases end so much
                              earlier here, and never more than half of what was granted */
     uint32_t links;       /* shards, at most 64; 1 to 64: masters of a Redis Cluster at a time */
-    uint32_t revision;    /* 1; to 2 147 483 647; SWG_NONE: offers no limits. See below */
+    uint32_t revision;    /* 1; to 2 147 483 647; SWG_NONE: offers none of its own. See below */
     const char *user;     /* NULL. What these three leave open swg_fleet_run() takes of its URL */
     const char *password; /* NULL: no AUTH is sent */
     uint32_t database;    /* 0; to 1 048 575: SELECT. A Redis Cluster has only 0 */
@@ -94,7 +94,8 @@ typedef struct swg_fleet_config {
     X(SWG_FLEET_FLEET, 1, "fleet")                                                                 \
     X(SWG_FLEET_STALE, 2, "stale")   /* a reply is owed for stale_ms: views hold, no new probes */ \
     X(SWG_FLEET_LOCAL, 3, "local")   /* for local_ms: open ones to their time, then on our own */  \
-    X(SWG_FLEET_REJOIN, 4, "rejoin") /* back, or another server: saying what we know */
+    X(SWG_FLEET_REJOIN, 4, "rejoin") /* back, or Redis is another, or emptied: saying all we know  \
+                                      */
 #define SWG_FLEET_MODE_COUNT 5
 
 typedef enum swg_fleet_mode {
@@ -238,7 +239,8 @@ typedef enum swg_fleet_event_kind {
                                      differs and both values. `value` is our revision, `epoch` that
                                      of the fleet's. Once, until either changes */
     SWG_FLEET_EVENT_REPLACED = 9  /* it was not ticked for so long that another client has the
-                                     panel: this one does nothing any more, close it */
+                                     panel, or it is the copy of a parent's: this one does
+                                     nothing any more, close it */
 } swg_fleet_event_kind;
 
 typedef struct swg_fleet_event {
@@ -247,7 +249,8 @@ typedef struct swg_fleet_event {
     uint32_t link;
     uint32_t slot;
     uint32_t value;
-    int32_t error; /* SWG_OK, or SWG_EPROTO: refused, `text` says why, or lost on its way */
+    int32_t error; /* SWG_OK, SWG_EPROTO: refused, `text` says why, or lost on its way; SWG_ESYS:
+                      not sent */
     uint64_t epoch;
     char text[128];
 } swg_fleet_event;
@@ -276,7 +279,8 @@ int swg_fleet_answered(const swg_fleet *fleet, const char *circuit, uint64_t tic
  * (1 000 to 30 days), or SWG_FLEET_CLOSED (ttl 0). `who` and `reason` are printable, 1 to 120
  * bytes, and kept in Redis. The answer is an event with the number this returns (1 and up); without
  * a connection it comes after 10 s and is SWG_ESYS.
- * Errors: SWG_EINVAL, SWG_EFULL (8 orders are under way, or their answers not polled yet). */
+ * Errors: SWG_EINVAL, SWG_EFULL (8 orders are under way, or their answers not polled yet),
+ * SWG_EBUSY (another client has the panel). */
 int swg_fleet_order(swg_fleet *fleet, const char *circuit, swg_fleet_state state, int64_t ttl_ms,
                     const char *who, const char *reason);
 
@@ -302,10 +306,10 @@ typedef struct swg_fleet_snapshot {
     uint64_t claims;      /* views told to a server that may not have them */
     uint64_t errors[SWG_FLEET_ERROR_COUNT];
     uint64_t dropped_events;
-    uint64_t hints; /* heard on the ear, of changes not known yet */
-    uint64_t
-        hurried; /* exchanges made before their time, for a hint or for a breaker that opened */
-    uint64_t took_ns;                    /* all answered exchanges together */
+    uint64_t hints;   /* heard on the ear, of changes not known yet */
+    uint64_t hurried; /* exchanges made before their time: for a hint, a breaker that opened, what a
+                         probe brought */
+    uint64_t took_ns; /* all answered exchanges together */
     uint64_t buckets[SWG_FLEET_BUCKETS]; /* answered exchanges by how long they took */
     uint64_t limits_differ;              /* circuits whose limits here are not those in force */
     uint64_t reserved[17];

@@ -57,7 +57,7 @@ typedef struct swg_fleet_run_config {
     uint32_t size;
     uint32_t connect_ms; /* 1 000; 10 to 60 000: for name, connection and TLS together */
     const char *url; /* required. Its user, password and database are used where swg_fleet_config
-                        has none; what both say must be the same */
+                        has none (a database of 0 is none); what both say must be the same */
     const char *ca_file;   /* TLS only: PEM file of who may sign; NULL: the system's */
     const char *cert_file; /* TLS only: ours, PEM; NULL: none */
     const char *key_file;  /* of cert_file; NULL: it is in there too */

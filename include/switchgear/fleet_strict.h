@@ -6,8 +6,8 @@
  * with it a call costs two round trips, and never more than two budgets when Redis is slow or gone.
  *
  * It rides on a client that swg_fleet_run() carries on a thread (fleet_run.h): name it there as
- * `strict`. Calls of many threads that come together share an exchange. In a forked child, where
- * nobody carries the client, nothing is asked and nothing counted. */
+ * `strict`, and open it in the process that runs it. Calls of many threads that come together share
+ * an exchange. In a forked child nothing is asked and nothing counted. */
 #ifndef SWITCHGEAR_FLEET_STRICT_H
 #define SWITCHGEAR_FLEET_STRICT_H
 

@@ -275,14 +275,19 @@ bool swg__client_rules(swg_fleet *fleet, int64_t now)
     return !fleet->replaced;
 }
 
-/* Has the shard something to tell, and somebody who listens? */
+/* Has the shard something to tell, or to be told, and somebody who listens? A wish under way may
+ * bring permits. */
 static bool has_to_tell(const swg_fleet *fleet, const struct client_shard *shard)
 {
     const struct client_link *link = &fleet->links[shard->link];
     bool some = false;
 
-    for (uint32_t i = 0; i < shard->count; i++)
-        some |= swg__client_has_results(fleet->circuits[shard->circuits[i]]);
+    for (uint32_t i = 0; i < shard->count; i++) {
+        const struct client_circuit *c = fleet->circuits[shard->circuits[i]];
+
+        some |= swg__client_has_results(c) ||
+                (shard->inflight && c->sent_seq == shard->seq && c->sent_want > 0);
+    }
     return some && link->up && !link->gave_up && shard->errors == 0;
 }
 

@@ -34,6 +34,7 @@
 #define MS INT64_C(1000000)
 #define US INT64_C(1000)
 #define NEVER INT64_MAX
+#define CLIENT_PROBE_WATCH_NS (10 * MS) /* so often is looked for results while probes are out */
 
 enum {
     CLIENT_SLOTS = 10, /* of a window */
@@ -107,7 +108,7 @@ struct client_circuit {
     int unused;            /* grants given back in this period */
     bool failed;           /* a probe of ours did, in this period */
     uint64_t refused, told_refused, sent_refused;
-    int64_t refused_at, closed_at; /* last call turned away; when the circuit last closed */
+    int64_t refused_at, turned_at; /* last call turned away; when the fleet last opened or closed */
     int64_t longest;               /* between two calls turned away since */
     int64_t wait_until, quarantine_until;
 
@@ -116,6 +117,7 @@ struct client_circuit {
     bool asked; /* the same, and somebody waits for the answer */
     bool wish;  /* for a permit: somebody asks who will call */
     int64_t sent_seq, sent_epoch;
+    int sent_want;
     int need;
 };
 

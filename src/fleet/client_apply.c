@@ -110,9 +110,10 @@ static void take_view(swg_fleet *fleet, struct client_circuit *c, const struct s
     set_times(c, v, now);
     if (from != c->state)
         journal(fleet, c, from, &v->trip, now);
-    if (c->state == SWG_STEP_CLOSED) {
+    if (c->state == SWG_STEP_CLOSED)
         c->told_refused = c->refused;
-        c->closed_at = now;
+    if (from == SWG_STEP_CLOSED || c->state == SWG_STEP_CLOSED) {
+        c->turned_at = now;
         c->longest = 0;
     }
     close_ours(fleet, c, from, now);
@@ -240,10 +241,14 @@ void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now
         apply_view(fleet, shard, &r->view[i], now);
     for (int i = 0; i < r->grants; i++)
         apply_grant(fleet, shard, &r->grant[i], now);
-    if (other && shard->sent_cursor != 0) /* else all was claimed just now */
-        swg__client_claim_all(fleet, shard);
-    if (other)
+    if (other) {
+        if (shard->sent_cursor !=
+            0) /* else there was nothing to lose, or all was claimed just now */
+            swg__client_claim_all(fleet, shard);
+        for (uint32_t i = 0; i < shard->count; i++) /* no probe by leases this one may not know */
+            swg__client_withdraw(fleet, fleet->circuits[shard->circuits[i]], now);
         swg__client_mode_set(fleet, shard, SWG_FLEET_REJOIN, now);
+    }
     swg__client_mode_reply(fleet, shard, r->more, now);
     swg__client_publish_all(fleet, shard, now);
     swg__client_heard(fleet, shard, now);

@@ -94,8 +94,6 @@ static int settle_together(const swg_fleet_config *c, const char **field, const 
         return wrong(field, reason, "margin_ms", "is more than half of lease_ms");
     if (!swg__client_is_space(c->space))
         return wrong(field, reason, "space", "must be 1 to 32 of A-Z a-z 0-9 _ . -");
-    if (c->user && !c->password)
-        return wrong(field, reason, "user", "needs password");
     return SWG_OK;
 }
 

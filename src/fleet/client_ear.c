@@ -1,8 +1,9 @@
 /* Exchanges before their time: for what the ear hears of other hosts, and for a breaker of ours
  * that opened.
  *
- * Keeps: at most one exchange before its time an interval and shard, spread over a fifth of it, so
- * that news costs Redis twice the calls of peace at the most; nothing depends on the ear. */
+ * Keeps: at most one exchange for news before its time an interval and shard, spread over a fifth
+ * of it, so that news costs Redis twice the calls of peace at the most, and one for what each
+ * permit brought; nothing depends on the ear. */
 #include "fleet/client.h"
 
 #include <stdio.h>
@@ -157,5 +158,7 @@ int64_t swg__client_watch(swg_fleet *fleet, int64_t now)
     }
     swg__client_results_due(fleet, now);
     fleet->watch = now + swg__client_max((int64_t)fleet->config.interval_ms * MS / 5, WATCH_MIN_NS);
+    if (fleet->probing)
+        fleet->watch = swg__client_min(fleet->watch, now + CLIENT_PROBE_WATCH_NS);
     return fleet->watch;
 }

@@ -69,7 +69,8 @@ static void go_local(swg_fleet *fleet, struct client_shard *shard, int64_t now)
     swg__client_publish_all(fleet, shard, now);
 }
 
-/* A gate is set anew before it loses its hold, for as long as the shard's mode says that it holds. */
+/* A gate is set anew before it loses its hold, for as long as the shard's mode says that it holds.
+ */
 static void uphold(swg_fleet *fleet, struct client_shard *shard, int64_t now)
 {
     swg_gate_reading reading;

@@ -47,6 +47,8 @@ int swg_fleet_order(swg_fleet *fleet, const char *circuit, swg_fleet_state state
 
     if (!fleet || !fill(&order, circuit, state, ttl_ms, who, reason))
         return SWG_EINVAL;
+    if (fleet->replaced)
+        return SWG_EBUSY;
     for (int i = 0; i < CLIENT_ORDERS; i++) {
         struct client_order *o = &fleet->orders[i];
 

@@ -6,6 +6,7 @@
 #include "fleet/client.h"
 
 #define HOLD_MS 100
+#define LEAVING_NS (1000 * MS)
 #define INTEREST_NS (60000 * MS)
 
 static int result_of(int which)
@@ -69,7 +70,7 @@ static void account(struct client_circuit *c, const swg_gate_reading *reading)
 /* How seldom calls come is learned from those that were turned away since the circuit opened. */
 static void turned_away(struct client_circuit *c, int64_t now)
 {
-    if (c->refused_at > c->closed_at)
+    if (c->refused_at > c->turned_at)
         c->longest = swg__client_max(c->longest, now - c->refused_at);
     c->refused_at = now;
 }
@@ -163,14 +164,14 @@ void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t no
 }
 
 /* The last that is done for it in this client's time: what came of its probes is gathered, what
- * nobody took goes back, nothing more is asked for. */
+ * nobody took goes back, nothing more is asked for in the next second. */
 void swg__client_leave(swg_fleet *fleet, struct client_circuit *c, int64_t now)
 {
     swg_gate_reading reading;
 
     swg__client_collect(fleet, c, now, &reading);
     swg__client_withdraw(fleet, c, now);
-    c->wait_until = NEVER;
+    c->wait_until = now + LEAVING_NS;
 }
 
 /* The end, at no known time: permits still there can be taken no more. */
@@ -210,6 +211,7 @@ void swg__client_granted(swg_fleet *fleet, struct client_circuit *c, const struc
     c->hold_until = now + hold;
     c->told_refused = c->sent_refused;
     fleet->probing = true;
+    fleet->watch = swg__client_min(fleet->watch, now + CLIENT_PROBE_WATCH_NS);
     fleet->stats.granted += (uint64_t)added;
 }
 

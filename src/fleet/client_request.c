@@ -105,6 +105,7 @@ static void fill(struct client_circuit *c, int64_t seq, int64_t now, struct swg_
     c->asked = c->wish = false;
     c->sent_seq = seq;
     c->sent_epoch = c->epoch;
+    c->sent_want = e->want;
     c->sent_sums = c->sums;
     c->sent_open = c->is_open;
     c->sent_refused = c->refused;

@@ -39,6 +39,8 @@ static const char *contradiction(const swg_fleet_url *u, const swg_fleet *f)
         return "the URL has another password than swg_fleet_config.password";
     if (u->database && f->config.database && u->database != f->config.database)
         return "the URL has another database than swg_fleet_config.database";
+    if (f->user && !f->password && !u->password[0])
+        return "swg_fleet_config.user needs a password, there or in the URL";
     if (u->kind == SWG_FLEET_CLUSTER && f->config.database)
         return "a Redis Cluster has only database 0: see swg_fleet_config.database";
     return NULL;

@@ -182,8 +182,10 @@ static int carry(struct net_run *r)
     open_lines(r, &first);
     open_scout(r, &first);
     swg__link_close(&first);
-    if (r->config.strict)
-        swg__strict_attach(r->config.strict, true);
+    if (r->config.strict && !swg__strict_attach(r->config.strict, true)) {
+        swg__net_tell_opening(r, "strict was opened in another process");
+        r->result = SWG_EINVAL;
+    }
     while (r->result == SWG_OK && !wait_until(r, turn(r, swg_clock_ns())))
         ;
     leave(r);

@@ -153,6 +153,9 @@ int swg_strict_read(swg_strict *strict, swg_strict_counts *counts)
 {
     if (!strict || !counts)
         return SWG_EINVAL;
+    *counts = (swg_strict_counts){0};
+    if (strict->process != getpid())
+        return SWG_OK;
     pthread_mutex_lock(&strict->lock);
     *counts = strict->counts;
     pthread_mutex_unlock(&strict->lock);
@@ -166,15 +169,17 @@ int swg__strict_fd(const swg_strict *strict)
     return strict->bell;
 }
 
-void swg__strict_attach(swg_strict *strict, bool runs)
+bool swg__strict_attach(swg_strict *strict, bool runs)
 {
-    strict->process = getpid();
+    if (strict->process != getpid())
+        return false;
     pthread_mutex_lock(&strict->lock);
     strict->runs = runs;
     for (struct question *q = strict->first; q && !runs; q = q->next)
         q->state = FAILED;
     pthread_cond_broadcast(&strict->changed);
     pthread_mutex_unlock(&strict->lock);
+    return true;
 }
 
 static bool settle(swg_fleet *fleet, struct question *q, int64_t now)

@@ -9,7 +9,7 @@
 int swg__strict_fd(const swg_strict *strict);
 
 /* The runner comes and goes; when it goes, whoever waits is let go. */
-void swg__strict_attach(swg_strict *strict, bool runs);
+bool swg__strict_attach(swg_strict *strict, bool runs);
 
 /* Puts new questions to the client, and lets go whose are answered: once before each tick. */
 void swg__strict_turn(swg_strict *strict, swg_fleet *fleet, int64_t now_ns);

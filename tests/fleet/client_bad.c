@@ -263,7 +263,6 @@ static const struct {
     {"space", CONFIG(.space = "")},
     {"space", CONFIG(.space = "a@b")},
     {"space", CONFIG(.space = "a-namespace-of-thirty-three-bytes")},
-    {"user", CONFIG(.user = "u")},
 };
 
 /* The check names the field, and opening agrees with it. */

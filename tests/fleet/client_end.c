@@ -189,6 +189,40 @@ START_TEST(a_client_that_leaves_gives_back_and_tells)
 }
 END_TEST
 
+/* At any moment, also with a wish for permits on its way. */
+START_TEST(a_client_that_leaves_has_no_wish_under_way)
+{
+    swg_permit permit;
+
+    start_open(DAY_NS, 3);
+    w->host[1].cut = true; /* or it would ask as well */
+    client_world_break(w, 1);
+    for (int i = 0; i < 150 + _i; i++) { /* the wait is over after a second and a bit */
+        if (swg_acquire(w->host[0].circuit, &permit, w->now_ns) == SWG_PERMITTED)
+            swg_release(w->host[0].circuit, &permit, SWG_CANCELLED, w->now_ns);
+        client_world_run(w, STEP_MS);
+    }
+    for (int i = 0; i < 20 && !swg_fleet_leave(w->host[0].fleet, w->now_ns); i++)
+        client_world_run(w, STEP_MS);
+    client_world_run(w, 300);
+    ck_assert_int_eq(leases(), 0);
+    client_world_stop(w);
+}
+END_TEST
+
+/* It was run to its end, and is run again. */
+START_TEST(a_client_that_left_and_stays_asks_again)
+{
+    start_open(DAY_NS, 3);
+    swg_fleet_leave(w->host[0].fleet, w->now_ns);
+    w->healthy = true;
+    w->host[0].next_call_ns = w->now_ns;
+    client_world_run(w, 10000);
+    ck_assert_uint_eq(client_world_view(w, 0).state, SWG_FLEET_CLOSED);
+    client_world_stop(w);
+}
+END_TEST
+
 /* Nobody listens: no wait is worth it. */
 START_TEST(a_client_without_a_connection_leaves_at_once)
 {
@@ -380,6 +414,8 @@ int main(void)
     tcase_add_test(t, a_probe_cancelled_too_late_is_not_taken_for_the_next);
     tcase_add_test(t, a_result_at_the_end_of_its_lease_is_not_taken_for_anothers);
     tcase_add_test(t, a_client_that_leaves_gives_back_and_tells);
+    tcase_add_loop_test(t, a_client_that_leaves_has_no_wish_under_way, 0, 60);
+    tcase_add_test(t, a_client_that_left_and_stays_asks_again);
     tcase_add_test(t, a_client_without_a_connection_leaves_at_once);
     tcase_add_test(t, a_panel_has_one_client);
     tcase_add_test(t, a_client_that_was_replaced_is_done);

@@ -47,14 +47,16 @@ START_TEST(calls_that_come_seldom_recover_too)
 }
 END_TEST
 
+static const uint32_t lease_ms[] = {1000, 300, 100};
+
 /* What a probe brought cannot wait for the next exchange. */
 START_TEST(leases_shorter_than_the_pace_close_too)
 {
-    start(3, SWG_FLEET(.revision = 1, .ramp_ms = 1000, .interval_ms = 5000, .stale_ms = 15000,
-                       .local_ms = 20000));
-    client_world_run(w, 10000);
+    start(3, SWG_FLEET(.revision = 1, .ramp_ms = 1000, .interval_ms = 10000, .stale_ms = 30000,
+                       .local_ms = 40000, .lease_ms = lease_ms[_i]));
+    client_world_run(w, 20000);
     w->healthy = false;
-    until(SWG_FLEET_OPEN, 30000);
+    until(SWG_FLEET_OPEN, 60000);
     client_world_run(w, 1000);
     w->healthy = true;
     until(SWG_FLEET_CLOSED, 60000);
@@ -145,7 +147,8 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, calls_that_come_seldom_recover_too, 0,
                         sizeof seldom_s / sizeof *seldom_s);
-    tcase_add_test(t, leases_shorter_than_the_pace_close_too);
+    tcase_add_loop_test(t, leases_shorter_than_the_pace_close_too, 0,
+                        sizeof lease_ms / sizeof *lease_ms);
     tcase_add_loop_test(t, a_redis_emptied_behind_our_back_is_told_all_again, 0, 2);
     tcase_add_loop_test(t, views_hold_until_it_goes_local, 0, 2);
     suite_add_tcase(s, t);
