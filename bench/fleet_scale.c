@@ -282,8 +282,9 @@ static void judge(const size *s, const figures m[PHASES], double bytes)
     const double regular = m[INCIDENT].exchanges - m[INCIDENT].hurried;
     budget("exchanges in peace, percent off their plan", off(m[TRAFFIC].exchanges, exchanges),
            "%.1f", 5);
-    budget("regular exchanges in the incident, percent off those of peace",
-           off(regular, m[TRAFFIC].exchanges - m[TRAFFIC].hurried), "%.1f", 5);
+    /* One made before its time may stand for the next in its turn, so these get fewer. */
+    budget("exchanges in their turn in the incident, times those of peace",
+           regular / (m[TRAFFIC].exchanges - m[TRAFFIC].hurried), "%.2f", 1.05);
     budget("all exchanges in the incident, times those of peace",
            m[INCIDENT].exchanges / m[TRAFFIC].exchanges, "%.2f", 2);
     budget("entries a second in peace", m[TRAFFIC].entries, "%.0f", refreshed);
