@@ -68,7 +68,8 @@ static bool said_before(struct client *c, const struct exchange *x)
     return false;
 }
 
-/* Bytes the network held may pass after those of a later connection: within one they keep their order. */
+/* Bytes the network held may pass after those of a later connection: within one they keep their
+ * order. */
 static void check_seq(struct client *c, struct told *t, const struct exchange *x, int64_t seq)
 {
     const struct exchange *last = t->seq_of;

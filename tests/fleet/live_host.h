@@ -26,8 +26,8 @@ typedef struct live_host {
     int result;
 } live_host;
 
-/* `run` has no stop_fd and no callbacks, `config` at least a number of shards. A quorum of one: this
- * host alone can trip the fleet. */
+/* `run` has no stop_fd and no callbacks, `config` at least a number of shards. A quorum of one:
+ * this host alone can trip the fleet. */
 void host_start(live_host *h, const swg_fleet_run_config *run, const swg_fleet_config *config);
 void host_stop(live_host *h); /* and swg_fleet_run() returned SWG_OK, at once */
 
