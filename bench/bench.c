@@ -526,7 +526,7 @@ static int usage(const char *wrong)
         fprintf(stderr, "|%s", parts[i].name);
     }
     fprintf(stderr, "]\n");
-    return 2;
+    return strcmp(wrong, "--help") == 0 ? 0 : 2;
 }
 
 int main(int argc, char **argv)

@@ -40,17 +40,17 @@ static void *carry(void *closure)
 static int join(instance_fleet *f, swg_panel *panel, const char *name, const char **field,
                 const char **reason)
 {
-    uint64_t numbers[2];
+    uint64_t seed;
     swg_fleet_url url;
     int result = swg_fleet_url_parse(&url, f->run.url, reason);
-    if (result != SWG_OK || getrandom(numbers, sizeof numbers, 0) != sizeof numbers)
+    if (result != SWG_OK || getrandom(&seed, sizeof seed, 0) != sizeof seed)
         return result != SWG_OK ? result : SWG_ESYS;
     const swg_fleet_config *config =
         SWG_FLEET(.space = "lab", .shards = SHARDS, .host = name, .lease_ms = LEASE_MS,
                   .ramp_ms = SWG_NONE, .fail_limit = FAIL_LIMIT);
     if ((result = swg_fleet_config_check(config, field, reason)) != SWG_OK)
         return result;
-    return swg_fleet_open(&f->fleet, panel, config, numbers[1], swg_clock_ns());
+    return swg_fleet_open(&f->fleet, panel, config, seed, swg_clock_ns());
 }
 
 instance_fleet *instance_fleet_open(swg_panel *panel, const char *name, const char *url, bool talks)

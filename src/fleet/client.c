@@ -279,7 +279,6 @@ bool swg__client_rules(swg_fleet *fleet, int64_t now)
  * bring permits. */
 static bool has_to_tell(const swg_fleet *fleet, const struct client_shard *shard)
 {
-    const struct client_link *link = &fleet->links[shard->link];
     bool some = false;
 
     for (uint32_t i = 0; i < shard->count; i++) {
@@ -288,7 +287,7 @@ static bool has_to_tell(const swg_fleet *fleet, const struct client_shard *shard
         some |= swg__client_has_results(c) ||
                 (shard->inflight && c->sent_seq == shard->seq && c->sent_want > 0);
     }
-    return some && link->up && !link->gave_up && shard->errors == 0;
+    return some && swg__client_ready(&fleet->links[shard->link]) && shard->errors == 0;
 }
 
 bool swg_fleet_leave(swg_fleet *fleet, int64_t now)
@@ -298,7 +297,7 @@ bool swg_fleet_leave(swg_fleet *fleet, int64_t now)
     if (!fleet || !swg__client_rules(fleet, now))
         return true;
     for (uint32_t i = 0; i < fleet->count; i++)
-        swg__client_leave(fleet, fleet->circuits[i], now);
+        swg__client_leave(fleet->circuits[i], now);
     for (uint32_t i = 0; i < fleet->config.shards; i++) {
         struct client_shard *shard = &fleet->shards[i];
 

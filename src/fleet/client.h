@@ -63,7 +63,7 @@ struct client_window {
     int first, count;
 };
 
-enum { LEASE_FREE, LEASE_IDLE, LEASE_OUT, LEASE_DONE };
+enum { LEASE_FREE, LEASE_IDLE, LEASE_OUT, LEASE_DONE }; /* in this order */
 
 struct client_lease {
     int64_t seq, deadline;
@@ -208,9 +208,8 @@ struct swg_fleet {
     int64_t phase; /* when rounds began */
     uint64_t salt;
     int64_t words, words_at; /* entries there is leave for, in thousandths, and since when */
-    uint32_t turn, dry; /* the shard that begins; the first for which none was left, or SWG_NONE */
-    uint64_t journal;   /* read so far */
-    bool probing;       /* there may be leases */
+    uint64_t journal;        /* read so far */
+    bool probing;            /* there may be leases */
     int64_t opened, watch, ping;
     uint32_t channels; /* confirmed on the ear */
     bool deaf;         /* they were refused: asked for again */
@@ -305,10 +304,9 @@ bool swg__client_limits_differ(const swg_fleet *fleet, const struct client_circu
 void swg__client_limits_tell(swg_fleet *fleet);
 
 /* client_probe.c */
-void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now,
-                         swg_gate_reading *reading);
-void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t now);
-void swg__client_leave(swg_fleet *fleet, struct client_circuit *c, int64_t now);
+void swg__client_collect(struct client_circuit *c, int64_t now, swg_gate_reading *reading);
+void swg__client_withdraw(struct client_circuit *c, int64_t now);
+void swg__client_leave(struct client_circuit *c, int64_t now);
 void swg__client_retire(const struct client_circuit *c);
 void swg__client_granted(swg_fleet *fleet, struct client_circuit *c, const struct swg_step_grant *g,
                          int64_t sent_at, int64_t now);

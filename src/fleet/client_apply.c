@@ -246,7 +246,7 @@ void swg__client_apply(swg_fleet *fleet, struct client_shard *shard, int64_t now
             0) /* else there was nothing to lose, or all was claimed just now */
             swg__client_claim_all(fleet, shard);
         for (uint32_t i = 0; i < shard->count; i++) /* no probe by leases this one may not know */
-            swg__client_withdraw(fleet, fleet->circuits[shard->circuits[i]], now);
+            swg__client_withdraw(fleet->circuits[shard->circuits[i]], now);
         swg__client_mode_set(fleet, shard, SWG_FLEET_REJOIN, now);
     }
     swg__client_mode_reply(fleet, shard, r->more, now);

@@ -110,7 +110,7 @@ void swg__client_publish(swg_fleet *fleet, struct client_circuit *c, int64_t now
     if (!c->known)
         return; /* what a client before us left there holds for its time */
     if (shard->mode == SWG_FLEET_STALE || swg__client_is_out(shard)) /* no probe unconfirmed */
-        swg__client_withdraw(fleet, c, now);
+        swg__client_withdraw(c, now);
     if (swg__client_is_out(shard))
         on_our_own(c, shard, now, &gate);
     else

@@ -76,7 +76,7 @@ static void uphold(swg_fleet *fleet, struct client_shard *shard, int64_t now)
     swg_gate_reading reading;
 
     for (uint32_t i = 0; i < shard->count; i++)
-        swg__client_collect(fleet, fleet->circuits[shard->circuits[i]], now, &reading);
+        swg__client_collect(fleet->circuits[shard->circuits[i]], now, &reading);
     swg__client_publish_all(fleet, shard, now);
     shard->upkeep = now + UPKEEP_NS;
 }

@@ -81,8 +81,7 @@ static bool is_awaited(const struct client_circuit *c, int64_t now)
     return now - c->refused_at < swg__client_max(INTEREST_NS, 2 * c->longest);
 }
 
-void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now,
-                         swg_gate_reading *reading)
+void swg__client_collect(struct client_circuit *c, int64_t now, swg_gate_reading *reading)
 {
     bool probing = c->given > 0 || first_in(c, LEASE_OUT);
 
@@ -97,25 +96,22 @@ void swg__client_collect(swg_fleet *fleet, struct client_circuit *c, int64_t now
         account(c, reading);
     expire(c, now);
     if (c->given > 0 && now >= c->hold_until)
-        swg__client_withdraw(fleet, c, now);
+        swg__client_withdraw(c, now);
+}
+
+/* Has it a lease that has come so far? */
+static bool has_lease(const struct client_circuit *c, int state)
+{
+    for (int i = 0; i < CLIENT_LEASES; i++) {
+        if (c->lease[i].state >= state)
+            return true;
+    }
+    return false;
 }
 
 bool swg__client_has_results(const struct client_circuit *c)
 {
-    for (int i = 0; i < CLIENT_LEASES; i++) {
-        if (c->lease[i].state == LEASE_DONE)
-            return true;
-    }
-    return false;
-}
-
-static bool has_leases(const struct client_circuit *c)
-{
-    for (int i = 0; i < CLIENT_LEASES; i++) {
-        if (c->lease[i].state != LEASE_FREE)
-            return true;
-    }
-    return false;
+    return has_lease(c, LEASE_DONE);
 }
 
 /* What probes brought goes out at once: the whole fleet waits for it, leases end, and the next
@@ -129,10 +125,10 @@ void swg__client_results_due(swg_fleet *fleet, int64_t now)
         struct client_shard *shard = &fleet->shards[c->shard];
         swg_gate_reading reading;
 
-        if (!has_leases(c))
+        if (!has_lease(c, LEASE_IDLE))
             continue;
         probing = true;
-        swg__client_collect(fleet, c, now, &reading);
+        swg__client_collect(c, now, &reading);
         if (swg__client_has_results(c) && !shard->inflight && shard->errors == 0 &&
             shard->due > now) {
             shard->due = now;
@@ -143,7 +139,7 @@ void swg__client_results_due(swg_fleet *fleet, int64_t now)
 }
 
 /* Permits nobody took go back to the fleet. */
-void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t now)
+void swg__client_withdraw(struct client_circuit *c, int64_t now)
 {
     swg_gate gate = {.size = sizeof gate,
                      .mode = SWG_GATE_PROBING,
@@ -152,7 +148,6 @@ void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t no
                      .since_ns = c->since};
     uint32_t left = 0;
 
-    (void)fleet;
     if (c->given == 0)
         return;
     swg_gate_set(c->circuit, &gate, &left);
@@ -165,12 +160,12 @@ void swg__client_withdraw(swg_fleet *fleet, struct client_circuit *c, int64_t no
 
 /* The last that is done for it in this client's time: what came of its probes is gathered, what
  * nobody took goes back, nothing more is asked for in the next second. */
-void swg__client_leave(swg_fleet *fleet, struct client_circuit *c, int64_t now)
+void swg__client_leave(struct client_circuit *c, int64_t now)
 {
     swg_gate_reading reading;
 
-    swg__client_collect(fleet, c, now, &reading);
-    swg__client_withdraw(fleet, c, now);
+    swg__client_collect(c, now, &reading);
+    swg__client_withdraw(c, now);
     c->wait_until = now + LEAVING_NS;
 }
 

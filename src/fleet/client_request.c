@@ -64,11 +64,11 @@ static int need_of(const struct client_circuit *c, int64_t now)
     return c->state == SWG_STEP_CLOSED ? evidence_need(c, now) : NOTHING;
 }
 
-static void look(swg_fleet *fleet, struct client_circuit *c, int64_t now)
+static void look(struct client_circuit *c, int64_t now)
 {
     swg_gate_reading reading;
 
-    swg__client_collect(fleet, c, now, &reading);
+    swg__client_collect(c, now, &reading);
     swg__client_window_add(c, &reading, now);
     c->is_open = reading.state != SWG_CLOSED;
     c->need = need_of(c, now);
@@ -161,7 +161,7 @@ static void build(swg_fleet *fleet, struct client_shard *shard, int64_t now)
     q->cursor = shard->cursor;
     q->entries = 0;
     for (uint32_t i = 0; i < shard->count; i++)
-        look(fleet, fleet->circuits[shard->circuits[i]], now);
+        look(fleet->circuits[shard->circuits[i]], now);
     gather_words(fleet, shard, now);
     for (int need = DUE; need > NOTHING; need--)
         add_entries(fleet, shard, need, now);

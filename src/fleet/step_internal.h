@@ -38,8 +38,8 @@ static inline int64_t swg__step_max(int64_t a, int64_t b)
 
 /* step_shard.c: time, epochs, transitions */
 int64_t swg__step_clock(const struct swg_step_shard *shard, int64_t now);
-int swg__step_begin(struct swg_step_call *call, struct swg_step_shard *shard, int64_t now,
-                    const char *server);
+void swg__step_begin(struct swg_step_call *call, struct swg_step_shard *shard, int64_t now,
+                     const char *server);
 int swg__step_reporter(const struct swg_step_shard *shard, const char *name);
 int swg__step_slot(const struct swg_step_shard *shard, const char *name);
 int64_t swg__step_epoch_limit(int64_t now);

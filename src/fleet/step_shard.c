@@ -19,8 +19,8 @@ static int64_t hex(char c)
 
 /* A server not seen before may hold old data, or none where there was some: `since` starts the
  * hold-off on new permits, one lease long, so that whatever another one granted has ended. */
-int swg__step_begin(struct swg_step_call *call, struct swg_step_shard *shard, int64_t now,
-                    const char *server)
+void swg__step_begin(struct swg_step_call *call, struct swg_step_shard *shard, int64_t now,
+                     const char *server)
 {
     now = swg__step_clock(shard, now);
     if (strcmp(shard->server, server) != 0)
@@ -38,7 +38,6 @@ int swg__step_begin(struct swg_step_call *call, struct swg_step_shard *shard, in
     call->tag = hex(server[0]) * 256 + hex(server[1]) * 16 + hex(server[2]);
     call->reporter = -1;
     call->swept = 0;
-    return SWG_STEP_DONE;
 }
 
 /* The row of a name, else the first free one, else -1. */

@@ -301,6 +301,7 @@ START_TEST(a_client_that_was_replaced_is_done)
     ck_assert_uint_eq(event.kind, SWG_FLEET_EVENT_REPLACED);
     ck_assert(!swg_fleet_poll(one, &event));
     ck_assert_int_eq(swg_fleet_feed(one, 0, "nonsense", 8, now), SWG_OK); /* heeds nothing */
+    ck_assert_int_eq(swg_fleet_order(one, "db", SWG_FLEET_CLOSED, 0, "ann", "drill"), SWG_EBUSY);
     ck_assert(swg_fleet_leave(one, now));
     swg_fleet_close(&one);
     ck_assert_int_lt(swg_fleet_tick(two, now), INT64_MAX);

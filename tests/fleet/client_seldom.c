@@ -47,6 +47,36 @@ START_TEST(calls_that_come_seldom_recover_too)
 }
 END_TEST
 
+static uint64_t granted(int host)
+{
+    swg_fleet_snapshot s;
+
+    ck_assert_int_eq(swg_fleet_read(w->host[host].fleet, &s), SWG_OK);
+    return s.granted;
+}
+
+/* However long it was well before: a time without refusals says nothing of how seldom calls come.
+ */
+START_TEST(who_has_no_more_calls_leaves_the_permits_to_others)
+{
+    uint64_t before;
+
+    start(2, &usual);
+    client_world_run(w, 180000);
+    w->healthy = false;
+    until(SWG_FLEET_OPEN, 2000);
+    client_world_run(w, 3000);
+    for (int i = 0; i < 2; i++)
+        w->host[i].next_call_ns = INT64_MAX;
+    client_world_run(w, 65000);
+    before = granted(0) + granted(1);
+    ck_assert_uint_gt(before, 0);
+    client_world_run(w, 30000);
+    ck_assert_uint_eq(granted(0) + granted(1), before);
+    client_world_stop(w);
+}
+END_TEST
+
 static const uint32_t lease_ms[] = {1000, 300, 100};
 
 /* What a probe brought cannot wait for the next exchange. */
@@ -147,6 +177,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, calls_that_come_seldom_recover_too, 0,
                         sizeof seldom_s / sizeof *seldom_s);
+    tcase_add_test(t, who_has_no_more_calls_leaves_the_permits_to_others);
     tcase_add_loop_test(t, leases_shorter_than_the_pace_close_too, 0,
                         sizeof lease_ms / sizeof *lease_ms);
     tcase_add_loop_test(t, a_redis_emptied_behind_our_back_is_told_all_again, 0, 2);

@@ -159,6 +159,7 @@ static const struct {
     {{.url = "redis+cluster://x"}, {.database = 1}, SWG_EINVAL, "only database 0"},
     {{.url = "redis://:a@x"}, {.password = "b"}, SWG_EINVAL, "swg_fleet_config.password"},
     {{.url = "redis://u:a@x"}, {.user = "v", .password = "a"}, SWG_EINVAL, "config.user"},
+    {{.url = "redis://x"}, {.user = "v"}, SWG_EINVAL, "config.user needs a password"},
     {{.url = "redis://x/3"}, {.database = 4}, SWG_EINVAL, "swg_fleet_config.database"},
 };
 

@@ -227,6 +227,20 @@ START_TEST(a_release_brings_no_permit)
 }
 END_TEST
 
+/* What a parent opened is no use to a client that its child runs. */
+static int run_in_a_child(swg_strict *strict)
+{
+    swg_panel *panel;
+    swg_fleet *fleet;
+    swg_strict_counts c;
+    if (swg_strict_read(strict, &c) != SWG_OK || c.asked != 0 ||
+        swg_panel_open(&panel, NULL, NULL) != SWG_OK ||
+        swg_fleet_open(&fleet, panel, SWG_FLEET(.shards = 2), 1, swg_clock_ns()) != SWG_OK) {
+        return SWG_OK;
+    }
+    return swg_fleet_run(fleet, SWG_FLEET_RUN(.url = url, .strict = strict));
+}
+
 /* Of twenty questions of a second each not one is waited for. */
 START_TEST(a_forked_child_asks_nobody)
 {
@@ -238,7 +252,7 @@ START_TEST(a_forked_child_asks_nobody)
         for (int i = 0; i < 10; i++)
             if (call(&hosts[0], SWG_SUCCESS) != SWG_PERMITTED)
                 _exit(1);
-        _exit(0);
+        _exit(run_in_a_child(hosts[0].strict) != SWG_EINVAL);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
